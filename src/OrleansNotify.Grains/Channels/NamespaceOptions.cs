@@ -1,0 +1,35 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace OrleansNotify.Grains.Channels;
+
+/// <summary>What a channel's name selects. Configured under <c>Notify:Namespaces:{name}</c>; the default namespace is <c>Notify:Namespaces:default</c>.</summary>
+public sealed class NamespaceOptions
+{
+    /// <summary>What is kept of publications. Default <see cref="ChannelClass.Recoverable"/>.</summary>
+    public ChannelClass Class { get; set; } = ChannelClass.Recoverable;
+
+    /// <summary>Publications kept for history and recovery. Default 100; 1 to 10,000.</summary>
+    [Range(1, 10_000)]
+    public int HistorySize { get; set; } = 100;
+
+    /// <summary>How long a publication is kept. Default 5 min; 1 s to 1 day.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan HistoryTtl { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Payload bytes kept per channel. Default 1 MiB; 64 KiB to 64 MiB.</summary>
+    [Range(64 << 10, 64 << 20)]
+    public int HistoryBytes { get; set; } = 1 << 20;
+
+    /// <summary>Whether connections may publish. Default false: only the HTTP API and grain callers do.</summary>
+    public bool ClientPublish { get; set; }
+}
+
+/// <summary>What survives of a publication.</summary>
+public enum ChannelClass
+{
+    /// <summary>Numbered and streamed, not kept: loss is visible, not repaired.</summary>
+    Ephemeral = 0,
+
+    /// <summary>Kept in the grain's ring: survives lost sockets, a front-end's crash and a graceful drain.</summary>
+    Recoverable = 1,
+}

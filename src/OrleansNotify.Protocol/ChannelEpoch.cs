@@ -1,0 +1,54 @@
+using System.Globalization;
+
+namespace OrleansNotify.Protocol;
+
+/// <summary>Names one unbroken run of offsets of a channel. Ordered: of two epochs of one channel the higher is the one to follow.</summary>
+/// <param name="MembershipVersion">Version of the cluster's membership when the run began; 0 outside a cluster.</param>
+/// <param name="StartedAt">When the run began: milliseconds since 1970-01-01 UTC, by the clock of the silo that began it.</param>
+/// <param name="Random">Tells apart two runs begun in the same millisecond.</param>
+public readonly record struct ChannelEpoch(long MembershipVersion, long StartedAt, ulong Random) : IComparable<ChannelEpoch>
+{
+    /// <summary>Lower than every real epoch: "none seen yet".</summary>
+    public static ChannelEpoch None => default;
+
+    /// <summary>By membership version, then time, then the random part.</summary>
+    public int CompareTo(ChannelEpoch other)
+    {
+        var order = MembershipVersion.CompareTo(other.MembershipVersion);
+        if (order == 0)
+            order = StartedAt.CompareTo(other.StartedAt);
+        return order != 0 ? order : Random.CompareTo(other.Random);
+    }
+
+    /// <summary>Whether <paramref name="left"/> is the older epoch.</summary>
+    public static bool operator <(ChannelEpoch left, ChannelEpoch right) => left.CompareTo(right) < 0;
+
+    /// <summary>Whether <paramref name="left"/> is the newer epoch.</summary>
+    public static bool operator >(ChannelEpoch left, ChannelEpoch right) => left.CompareTo(right) > 0;
+
+    /// <summary>Whether <paramref name="left"/> is the older epoch or the same.</summary>
+    public static bool operator <=(ChannelEpoch left, ChannelEpoch right) => left.CompareTo(right) <= 0;
+
+    /// <summary>Whether <paramref name="left"/> is the newer epoch or the same.</summary>
+    public static bool operator >=(ChannelEpoch left, ChannelEpoch right) => left.CompareTo(right) >= 0;
+
+    /// <summary>The form on the wire: three lower-case hexadecimal numbers joined by '-', opaque to clients.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{MembershipVersion:x}-{StartedAt:x}-{Random:x}");
+
+    /// <summary>Reads what <see cref="ToString"/> wrote; false for anything else.</summary>
+    public static bool TryParse(ReadOnlySpan<char> text, out ChannelEpoch epoch)
+    {
+        epoch = default;
+        Span<Range> parts = stackalloc Range[4];
+        if (text.Length > 50 || text.Split(parts, '-') != 3)
+            return false;
+        if (!TryHex(text[parts[0]], out var version) || !TryHex(text[parts[1]], out var started) || !TryHex(text[parts[2]], out var random)
+            || version > long.MaxValue || started > long.MaxValue)
+            return false;
+        epoch = new ChannelEpoch((long)version, (long)started, random);
+        return true;
+
+        static bool TryHex(ReadOnlySpan<char> part, out ulong value) =>
+            ulong.TryParse(part, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value);
+    }
+}
