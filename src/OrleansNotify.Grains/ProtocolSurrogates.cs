@@ -47,13 +47,14 @@ internal struct PublicationSurrogate
     [Id(5)] public string? Event;
     [Id(6)] public string[]? Tags;
     [Id(7)] public string? Publisher;
+    [Id(8)] public string? Origin;
 }
 
 [RegisterConverter]
 internal sealed class PublicationConverter : IConverter<Publication, PublicationSurrogate>
 {
     public Publication ConvertFromSurrogate(in PublicationSurrogate s) =>
-        new(s.Id, s.Offset, s.Data, (PayloadShape)s.Shape, s.PublishedAt, s.Event, s.Tags, s.Publisher);
+        new(s.Id, s.Offset, s.Data, (PayloadShape)s.Shape, s.PublishedAt, s.Event, s.Tags, s.Publisher, s.Origin);
 
     public PublicationSurrogate ConvertToSurrogate(in Publication value) => new()
     {
@@ -65,6 +66,7 @@ internal sealed class PublicationConverter : IConverter<Publication, Publication
         Event = value.Event,
         Tags = value.Tags,
         Publisher = value.Publisher,
+        Origin = value.Origin,
     };
 }
 
@@ -77,13 +79,14 @@ internal struct PublicationDraftSurrogate
     [Id(3)] public string[]? Tags;
     [Id(4)] public string? Publisher;
     [Id(5)] public string? IdempotencyKey;
+    [Id(6)] public string? Origin;
 }
 
 [RegisterConverter]
 internal sealed class PublicationDraftConverter : IConverter<PublicationDraft, PublicationDraftSurrogate>
 {
     public PublicationDraft ConvertFromSurrogate(in PublicationDraftSurrogate s) =>
-        PublicationDraft.FromChecked(s.Data, (PayloadShape)s.Shape, s.Event, s.Tags, s.Publisher, s.IdempotencyKey);
+        PublicationDraft.FromChecked(s.Data, (PayloadShape)s.Shape, s.Event, s.Tags, s.Publisher, s.IdempotencyKey, s.Origin);
 
     public PublicationDraftSurrogate ConvertToSurrogate(in PublicationDraft value) => new()
     {
@@ -93,6 +96,7 @@ internal sealed class PublicationDraftConverter : IConverter<PublicationDraft, P
         Tags = value.Tags,
         Publisher = value.Publisher,
         IdempotencyKey = value.IdempotencyKey,
+        Origin = value.Origin,
     };
 }
 

@@ -9,6 +9,7 @@ namespace OrleansNotify.Protocol;
 /// <param name="Event">The publisher's own name for it, or null.</param>
 /// <param name="Tags">The publisher's tags, or null.</param>
 /// <param name="Publisher">User whose connection published it; null for HTTP and grain callers.</param>
+/// <param name="Origin">Id of the connection that published it and asked to be spared its own event (<c>echo:false</c>); null otherwise. Never sent to clients.</param>
 public sealed record Publication(
     string Id,
     ulong Offset,
@@ -17,7 +18,8 @@ public sealed record Publication(
     DateTimeOffset PublishedAt,
     string? Event = null,
     string[]? Tags = null,
-    string? Publisher = null);
+    string? Publisher = null,
+    string? Origin = null);
 
 /// <summary>What was seen in a payload when it was checked.</summary>
 [Flags]

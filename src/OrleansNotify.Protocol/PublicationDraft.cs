@@ -24,6 +24,9 @@ public sealed class PublicationDraft
     /// <summary>The user whose connection publishes; null for HTTP and grain callers.</summary>
     public string? Publisher { get; init; }
 
+    /// <summary>Id of the publishing connection when it wants to be spared its own event; null otherwise.</summary>
+    public string? Origin { get; init; }
+
     /// <summary>A repeat with the same key gets the first one's answer and is not delivered again; null: never a repeat. 1–255 characters.</summary>
     public string? IdempotencyKey { get; init; }
 
@@ -41,6 +44,6 @@ public sealed class PublicationDraft
     }
 
     /// <summary>For a deserialiser: what was checked on the other side of a wire of ours.</summary>
-    public static PublicationDraft FromChecked(ReadOnlyMemory<byte> data, PayloadShape shape, string? @event, string[]? tags, string? publisher, string? idempotencyKey) =>
-        new(data, shape) { Event = @event, Tags = tags, Publisher = publisher, IdempotencyKey = idempotencyKey };
+    public static PublicationDraft FromChecked(ReadOnlyMemory<byte> data, PayloadShape shape, string? @event, string[]? tags, string? publisher, string? idempotencyKey, string? origin) =>
+        new(data, shape) { Event = @event, Tags = tags, Publisher = publisher, IdempotencyKey = idempotencyKey, Origin = origin };
 }
