@@ -23,14 +23,17 @@ public sealed class NotifyMetrics
     /// <summary>A hole could not be filled; the clients were told.</summary>
     public void GapTold() => throw new NotImplementedException();
 
+    /// <summary>A channel began a new epoch; the clients were told.</summary>
+    public void EpochTold() => throw new NotImplementedException();
+
     /// <summary>A connection was ended by the server.</summary>
     public void Closed(DisconnectCode code) => throw new NotImplementedException();
 
     /// <summary>An <c>error</c> reply was sent.</summary>
     public void Error(NotifyError code) => throw new NotImplementedException();
 
-    /// <summary>Bytes waiting in all outboxes: add or (negative) remove.</summary>
-    public void OutboxBytes(long change) => throw new NotImplementedException();
+    /// <summary>Bytes waiting in all outboxes, as counted once a second.</summary>
+    public void OutboxBytes(long total) => throw new NotImplementedException();
 
     /// <summary>Publications handed to sockets since the process started.</summary>
     public long TotalDelivered => throw new NotImplementedException();

@@ -1,0 +1,81 @@
+namespace OrleansNotify.AspNetCore.Delivery;
+
+/// <summary>
+/// One lane of fan-out: work posted from any thread runs here one item after the other, in order. Whoever kicks an idle lane takes the drain
+/// token: a small delivery is done at once on that thread, a large one goes to the thread pool. So a lone publication to a few subscribers pays no
+/// thread hop, and a large fan-out does not hold up the stream. What comes in while the lane waits for its thread is delivered together.
+/// </summary>
+internal sealed class FanOutWorker(ILaneHandler handler) : IThreadPoolWorkItem
+{
+    private readonly Lock _lock = new();
+    private List<object> _inbox = [];
+    private List<object> _batch = [];
+    private bool _draining;
+
+    /// <summary>Appends work; it runs at the next <see cref="Kick"/>, or sooner if the lane is running.</summary>
+    public void Post(object work)
+    {
+        lock (_lock)
+            _inbox.Add(work);
+    }
+
+    /// <summary>Makes the lane run what was posted.</summary>
+    /// <param name="inline">Whether a small delivery may be done on this thread.</param>
+    public void Kick(bool inline)
+    {
+        lock (_lock)
+        {
+            if (_draining || _inbox.Count == 0)
+                return;
+            _draining = true;
+        }
+        if (inline)
+            Drain(mayStay: false);
+        else
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    void IThreadPoolWorkItem.Execute() => Drain(mayStay: true);
+
+    // Holds the drain token.
+    private void Drain(bool mayStay)
+    {
+        while (true)
+        {
+            lock (_lock)
+            {
+                if (_inbox.Count == 0 && !handler.HasDelivery)
+                {
+                    _draining = false;
+                    return;
+                }
+                (_inbox, _batch) = (_batch, _inbox);
+            }
+            foreach (var work in _batch)
+                handler.Accept(work);
+            _batch.Clear();
+            if (!mayStay && handler.DeliveryIsLarge)
+            {
+                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+                return;
+            }
+            handler.Deliver();
+        }
+    }
+}
+
+/// <summary>What a lane does with its work. Called by one thread at a time; never throws.</summary>
+internal interface ILaneHandler
+{
+    /// <summary>Takes one item; what is to be delivered is only collected.</summary>
+    void Accept(object work);
+
+    /// <summary>Whether something is collected.</summary>
+    bool HasDelivery { get; }
+
+    /// <summary>Whether it is too much for a thread that has something else to do.</summary>
+    bool DeliveryIsLarge { get; }
+
+    /// <summary>Hands what is collected to the outboxes.</summary>
+    void Deliver();
+}

@@ -1,0 +1,168 @@
+using Microsoft.Extensions.Logging;
+using OrleansNotify.AspNetCore.Delivery;
+using OrleansNotify.Grains.Streaming;
+using OrleansNotify.Protocol;
+
+namespace OrleansNotify.AspNetCore.FrontEnd;
+
+/// <summary>The channels of one fan-out lane: a channel always runs on the same lane, so what happens to it needs no lock.</summary>
+internal sealed partial class ChannelLane : ILaneHandler
+{
+    // Up to this many subscribers are served on the thread that brings the publication: a thread hop costs as much as about so many sends.
+    private const int SmallReach = 16;
+
+    // How long a channel nobody is subscribed to stays attached: a reconnecting client finds it so.
+    private static readonly TimeSpan IdleBeforeDetach = TimeSpan.FromSeconds(30);
+
+    private readonly Dictionary<string, LocalChannel> _channels = new(StringComparer.Ordinal);
+    private readonly List<LocalChannel> _toDeliver = [];
+    private readonly LocalChannel.Surroundings _surroundings;
+    private readonly ILogger _logger;
+    private volatile bool _everyoneReady;
+
+    public ChannelLane(Func<Action<LocalChannel>, LocalChannel.Surroundings> surroundings, ILogger logger)
+    {
+        _surroundings = surroundings(channel =>
+        {
+            if (!_toDeliver.Contains(channel))
+                _toDeliver.Add(channel);
+        });
+        _logger = logger;
+        Worker = new FanOutWorker(this);
+    }
+
+    /// <summary>The lane's inbox and thread.</summary>
+    public FanOutWorker Worker { get; }
+
+    /// <summary>Whether those of the channels that reach everyone which belong to this lane are attached.</summary>
+    public bool EveryoneReady => _everyoneReady;
+
+    /// <inheritdoc />
+    public bool HasDelivery => _toDeliver.Count > 0;
+
+    /// <inheritdoc />
+    public bool DeliveryIsLarge
+    {
+        get
+        {
+            var reach = 0;
+            foreach (var channel in _toDeliver)
+                reach += channel.Reach;
+            return reach > SmallReach;
+        }
+    }
+
+    /// <inheritdoc />
+    public void Deliver()
+    {
+        foreach (var channel in _toDeliver)
+        {
+            try
+            {
+                channel.Deliver();
+            }
+            catch (Exception exception)
+            {
+                LogFault(channel.Name, exception);
+            }
+        }
+        _toDeliver.Clear();
+    }
+
+    /// <inheritdoc />
+    public void Accept(object work)
+    {
+        var name = work switch { ChannelPublications publications => publications.Channel, Addressed addressed => addressed.Channel, _ => "" };
+        try
+        {
+            if (work is ChannelPublications batch)
+                _channels.GetValueOrDefault(name)?.Accept(batch);
+            else if (work is Addressed { Work: var item })
+                Accept(name, item);
+            else if (work is SweepWork)
+                Sweep();
+            else if (work is AttachAgain again)
+                AttachAgainInOrder(again.Channels);
+        }
+        catch (Exception exception)
+        {
+            LogFault(name, exception);
+        }
+    }
+
+    private void Accept(string name, object work)
+    {
+        var channel = _channels.GetValueOrDefault(name);
+        switch (work)
+        {
+            case Subscription joining:
+                (channel ?? Create(name)).Join(joining);
+                break;
+            case LeaveWork leave:
+                channel?.Leave(leave.Subscription, leave.Command);
+                break;
+            case Connection departed:
+                channel?.Depart(departed);
+                break;
+            case EveryoneWork:
+                (channel ?? Create(name)).Attach();
+                break;
+            case ChannelPosition told:
+                channel?.Accept(told);
+                break;
+            case AttachAnswer answer:
+                channel?.Accept(answer);
+                if (channel is { IsReady: true } && ChannelName.ReachesEveryone(name))
+                    _everyoneReady = _channels.Values.All(c => c.IsReady || !ChannelName.ReachesEveryone(c.Name));
+                break;
+            case RepairAnswer answer:
+                channel?.Accept(answer);
+                break;
+            case HistoryAnswer answer:
+                channel?.Accept(answer);
+                break;
+            case CatchUpDone done:
+                channel?.CaughtUp(done.Subscription);
+                break;
+        }
+    }
+
+    private LocalChannel Create(string name) => _channels[name] = new LocalChannel(name, _surroundings);
+
+    private void Sweep()
+    {
+        List<string> idle = [];
+        foreach (var (name, channel) in _channels)
+        {
+            if (channel.DetachIfIdle(IdleBeforeDetach))
+                idle.Add(name);
+        }
+        foreach (var name in idle)
+            _channels.Remove(name);
+    }
+
+    private void AttachAgainInOrder(IEnumerable<string> names)
+    {
+        // Most subscribers first: the calls are limited, and those wait longest that hurt fewest.
+        foreach (var channel in names.Select(n => _channels.GetValueOrDefault(n)).OfType<LocalChannel>().OrderByDescending(c => c.Subscribers))
+            channel.Attach();
+    }
+
+    [LoggerMessage(5010, LogLevel.Error, "Channel {Channel}: a fault in the front-end; its subscribers may have to reconnect.")]
+    private partial void LogFault(string channel, Exception exception);
+}
+
+/// <summary>Work for one channel of a lane.</summary>
+internal sealed record Addressed(string Channel, object Work);
+
+/// <summary>A subscription goes.</summary>
+internal sealed record LeaveWork(Subscription Subscription, UnsubscribeCommand? Command);
+
+/// <summary>A channel that reaches everyone is to be attached.</summary>
+internal sealed record EveryoneWork;
+
+/// <summary>Look for channels nobody wants.</summary>
+internal sealed record SweepWork;
+
+/// <summary>These channels are to be attached again.</summary>
+internal sealed record AttachAgain(IReadOnlyList<string> Channels);

@@ -1,0 +1,164 @@
+using OrleansNotify.AspNetCore.Delivery;
+using OrleansNotify.Grains.Silos;
+using OrleansNotify.Protocol;
+
+namespace OrleansNotify.AspNetCore.FrontEnd;
+
+/// <summary>One client session on this silo.</summary>
+internal sealed class Connection(long number, string id, string? user, string transport, DateTimeOffset since, IFrameFormat format, IFrameSink sink, Outbox outbox)
+{
+    private readonly Lock _lock = new();
+    private readonly List<Subscription> _subscriptions = [];
+    private int _closing;
+    private TaskCompletionSource? _closed;
+
+    /// <summary>Rising on its silo; with the silo's tag it makes <see cref="Id"/>.</summary>
+    public long Number => number;
+
+    /// <summary>Unique in the cluster.</summary>
+    public string Id => id;
+
+    /// <summary>Its user, or null.</summary>
+    public string? User => user;
+
+    /// <summary>The encoding and framing it speaks.</summary>
+    public IFrameFormat Format => format;
+
+    /// <summary>What waits for its socket.</summary>
+    public Outbox Outbox => outbox;
+
+    /// <summary>When the client was last heard of, and last pinged: timestamps of the silo's clock.</summary>
+    public KeepAliveState KeepAlive;
+
+    /// <summary>Which epoch of the channels that reach everyone this connection has been told: the channel's count of epochs.</summary>
+    public int BroadcastEpoch;
+
+    /// <summary>As <see cref="BroadcastEpoch"/>.</summary>
+    public int SystemEpoch;
+
+    /// <summary>Whether its end has begun.</summary>
+    public bool IsClosing => Volatile.Read(ref _closing) != 0;
+
+    /// <summary>How many subscriptions it asked for.</summary>
+    public int SubscriptionCount
+    {
+        get
+        {
+            lock (_lock)
+                return _subscriptions.Count;
+        }
+    }
+
+    /// <summary>The catch-up under way; the next one starts behind it. One at a time bounds what recovery holds in memory.</summary>
+    public Task CatchUp { get; set; } = Task.CompletedTask;
+
+    /// <summary>Completes when the farewell is out, or could not be sent.</summary>
+    public Task Closed => LazyInitializer.EnsureInitialized(ref _closed, static () => new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+
+    /// <summary>Completes <see cref="Closed"/>.</summary>
+    public void SetClosed() => LazyInitializer.EnsureInitialized(ref _closed, static () => new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+
+    /// <summary>True for the first caller: it does the closing.</summary>
+    public bool TryBeginClose() => Interlocked.Exchange(ref _closing, 1) == 0;
+
+    /// <summary>Sends a frame; a connection whose outbox is full is ended as slow.</summary>
+    public void Send(Frame frame)
+    {
+        if (!outbox.TryEnqueue(frame))
+            Close(DisconnectCode.Slow, "The client reads too slowly: more than the outbox holds was waiting.");
+    }
+
+    /// <summary>Says farewell and ends the connection: a slow one gets its close frame instead of what was waiting.</summary>
+    public void Close(DisconnectCode code, string reason)
+    {
+        if (TryBeginClose())
+            Closing?.Invoke(this, code, reason);
+    }
+
+    /// <summary>Set by the front-end: does the closing.</summary>
+    public Action<Connection, DisconnectCode, string>? Closing { get; set; }
+
+    /// <summary>Ends the socket at once.</summary>
+    public void Abort() => sink.Abort();
+
+    /// <summary>Adds a subscription unless there is one of that channel, or too many.</summary>
+    public NotifyError? TryAdd(Subscription subscription, int limit)
+    {
+        lock (_lock)
+        {
+            if (Find(subscription.Channel) is not null)
+                return NotifyError.AlreadySubscribed;
+            if (_subscriptions.Count >= limit)
+                return NotifyError.LimitExceeded;
+            _subscriptions.Add(subscription);
+            return null;
+        }
+    }
+
+    /// <summary>Takes a subscription away; null when there is none.</summary>
+    public Subscription? Remove(string channel)
+    {
+        lock (_lock)
+        {
+            var subscription = Find(channel);
+            if (subscription is not null)
+                _subscriptions.Remove(subscription);
+            return subscription;
+        }
+    }
+
+    /// <summary>Takes this very subscription away; false when it has gone already.</summary>
+    public bool Remove(Subscription subscription)
+    {
+        lock (_lock)
+            return _subscriptions.Remove(subscription);
+    }
+
+    /// <summary>Takes all subscriptions away.</summary>
+    public Subscription[] RemoveAll()
+    {
+        lock (_lock)
+        {
+            Subscription[] all = [.. _subscriptions];
+            _subscriptions.Clear();
+            return all;
+        }
+    }
+
+    /// <summary>For the connections list.</summary>
+    public ConnectionInfo Describe()
+    {
+        lock (_lock)
+            return new ConnectionInfo(number, user, transport, since, [.. _subscriptions.Select(s => s.Channel)], outbox.Sent, outbox.PendingBytes);
+    }
+
+    /// <summary>Whether it is subscribed to a channel.</summary>
+    public bool IsSubscribed(string channel)
+    {
+        lock (_lock)
+            return Find(channel) is not null;
+    }
+
+    private Subscription? Find(string channel)
+    {
+        foreach (var subscription in _subscriptions)
+        {
+            if (subscription.Channel == channel)
+                return subscription;
+        }
+        return null;
+    }
+}
+
+/// <summary>Timestamps of one connection's keep-alive.</summary>
+internal struct KeepAliveState
+{
+    /// <summary>When bytes last came in.</summary>
+    public long Heard;
+
+    /// <summary>When the ping that waits for an answer was sent; 0 when none waits.</summary>
+    public long Pinged;
+
+    /// <summary>When the next ping is due.</summary>
+    public long NextPing;
+}

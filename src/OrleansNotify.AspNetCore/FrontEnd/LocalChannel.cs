@@ -1,0 +1,318 @@
+using OrleansNotify.AspNetCore.Delivery;
+using OrleansNotify.AspNetCore.Telemetry;
+using OrleansNotify.Grains.Channels;
+using OrleansNotify.Grains.Streaming;
+using OrleansNotify.Protocol;
+
+namespace OrleansNotify.AspNetCore.FrontEnd;
+
+/// <summary>
+/// One channel as this front-end serves it: attached to its grain, a cursor over what the stream brings, and the local subscriptions.
+/// Everything here runs on the channel's fan-out lane; calls to the grain run elsewhere and come back as work.
+/// </summary>
+internal sealed partial class LocalChannel(string name, LocalChannel.Surroundings world)
+{
+    // A subscriber that waits longer than this for its channel is told so (error 100, temporary) and may try again.
+    private static readonly TimeSpan JoinPatience = TimeSpan.FromSeconds(15);
+
+    private readonly ChannelCursor _cursor = new();
+    private readonly List<Publication> _deliver = [];
+    private readonly List<Subscription> _live = [];
+    private readonly List<Subscription> _catchingUp = [];
+    private readonly List<Subscription> _waiting = [];
+
+    // Of the channels that connections are on without asking: whose own subscription replaces the unasked one.
+    private readonly Dictionary<Connection, Subscription>? _asked = ChannelName.IsUnlisted(name) ? [] : null;
+
+    private SiloAddress? _host;
+    private long _number;
+    private bool _recoverable;
+    private bool _attaching;
+    private bool _repairing;
+    private int _failures;
+    private long _waitingSince;
+    private long _idleSince;
+
+    /// <summary>What all channels of a front-end share.</summary>
+    internal sealed record Surroundings(
+        ChannelCalls Calls,
+        AttachedChannels Attached,
+        ConnectionTable Connections,
+        SubscriptionCounts Counts,
+        NotifyMetrics Metrics,
+        TimeProvider Time,
+        EventBatch Batch,
+        Action<string, object> Post,
+        Action<LocalChannel> HasDelivery);
+
+    /// <summary>The channel.</summary>
+    public string Name => name;
+
+    /// <summary>How many connections a publication goes to.</summary>
+    public int Reach => ReachesEveryone ? world.Connections.Count : _live.Count + _catchingUp.Count;
+
+    /// <summary>Subscribers of any state, for the order in which channels are attached again.</summary>
+    public int Subscribers => _live.Count + _catchingUp.Count + _waiting.Count;
+
+    /// <summary>How many epochs have been followed: tells whether a connection has been told the one of now.</summary>
+    public int EpochCount { get; private set; } = 1;
+
+    /// <summary>Whether the channel is attached and its place known.</summary>
+    public bool IsReady => _cursor.IsPlaced;
+
+    private bool ReachesEveryone { get; } = ChannelName.ReachesEveryone(name);
+
+    /// <summary>Takes what the stream brought.</summary>
+    public void Accept(ChannelPublications batch)
+    {
+        switch (_cursor.Accept(batch, _deliver))
+        {
+            case CursorVerdict.HigherEpoch:
+                Follow(batch.Epoch);
+                Accept(batch);
+                Attach();
+                return;
+            case CursorVerdict.Hole:
+                Repair();
+                break;
+        }
+        if (_deliver.Count > 0)
+            world.HasDelivery(this);
+    }
+
+    /// <summary>Takes a position that a beat told: everything up to it has already come through the stream, or is lost.</summary>
+    public void Accept(ChannelPosition position)
+    {
+        if (!_cursor.IsPlaced)
+            return;
+        if (position.Epoch > _cursor.Epoch)
+            Attach();
+        else if (position.Epoch == _cursor.Epoch && position.Offset > _cursor.Offset)
+            Repair();
+    }
+
+    /// <summary>Attaches, or attaches again: the grain answers where the channel is, and streams what comes after.</summary>
+    public void Attach()
+    {
+        if (_attaching)
+            return;
+        _attaching = true;
+        _number = world.Calls.NextNumber();
+        _ = Call(new Attachment(world.Calls.FrontEnd, _number, _cursor.Epoch), Backoff());
+
+        async Task Call(Attachment attachment, TimeSpan delay)
+        {
+            if (delay > TimeSpan.Zero)
+                await Task.Delay(delay, world.Time);
+            var reply = await world.Calls.Attach(name, attachment);
+            world.Post(name, new AttachAnswer(attachment.Number, reply));
+        }
+    }
+
+    /// <summary>Takes the grain's answer.</summary>
+    public void Accept(AttachAnswer answer)
+    {
+        if (answer.Number != _number)
+            return;
+        _attaching = false;
+        if (answer.Reply is not { Superseded: false } reply || reply.Position.Epoch < _cursor.Epoch)
+        {
+            _failures++;
+            FailImpatient();
+            if (IsWanted)
+                Attach();
+            return;
+        }
+        _failures = 0;
+        _host = reply.Host;
+        _recoverable = reply.Recoverable;
+        world.Attached.Attached(name, reply.Host, answer.Number);
+        if (!_cursor.IsPlaced)
+            _cursor.Place(reply.Position, _deliver);
+        else if (reply.Position.Epoch > _cursor.Epoch)
+            Follow(reply.Position.Epoch);
+        if (_deliver.Count > 0)
+            Deliver();
+        if (_cursor.HasHole || reply.Position.Offset > _cursor.Offset)
+            Repair();
+        JoinWaiting();
+    }
+
+    /// <summary>Hands what was collected to the outboxes: one frame per connection, encoded once per format.</summary>
+    public void Deliver()
+    {
+        var at = 0;
+        while (at < _deliver.Count)
+        {
+            world.Batch.Begin(name, _cursor.Epoch);
+            var bytes = 0;
+            // A frame stays near one socket buffer, however much has gathered.
+            for (; at < _deliver.Count && (bytes == 0 || bytes + _deliver[at].Data.Length <= 48 << 10); at++)
+            {
+                world.Batch.Add(_deliver[at]);
+                bytes += _deliver[at].Data.Length + 128;
+            }
+            for (var i = _live.Count - 1; i >= 0; i--)
+                Deliver(_live[i]);
+            foreach (var subscription in _catchingUp)
+                Hold(subscription);
+            if (ReachesEveryone)
+                DeliverToEveryone();
+        }
+        if (at > 0)
+            world.Metrics.PublishToWritten(world.Time.GetUtcNow() - _deliver[^1].PublishedAt);
+        _deliver.Clear();
+    }
+
+    private void Deliver(Subscription subscription)
+    {
+        var connection = subscription.Connection;
+        var frame = world.Batch.FrameFor(connection.Format, subscription.EpochSeen != EpochCount, subscription.Has, connection.Id);
+        if (frame is null)
+            return;
+        subscription.EpochSeen = EpochCount;
+        connection.Send(frame);
+    }
+
+    private void DeliverToEveryone()
+    {
+        foreach (var connection in world.Connections)
+        {
+            if (_asked!.ContainsKey(connection))
+                continue;
+            ref var told = ref name == ChannelName.System ? ref connection.SystemEpoch : ref connection.BroadcastEpoch;
+            var frame = world.Batch.FrameFor(connection.Format, told != EpochCount, 0, connection.Id);
+            if (frame is null)
+                continue;
+            told = EpochCount;
+            connection.Send(frame);
+        }
+    }
+
+    // The channel has begun anew. What exists of the new epoch is read from its first publication on, so connected clients lose nothing of it.
+    private void Follow(ChannelEpoch epoch)
+    {
+        Deliver();
+        _cursor.Follow(epoch);
+        _repairing = false;
+        EpochCount++;
+        world.Metrics.EpochTold();
+        foreach (var subscription in _live)
+        {
+            subscription.Has = 0;
+            if (subscription.HasOptions)
+                subscription.Connection.Send(subscription.Connection.Format.Position(name, _cursor.Position, recovered: false));
+        }
+        foreach (var subscription in _catchingUp.ToArray())
+        {
+            if (subscription.State == SubscriptionState.Reading)
+                JoinAgain(subscription); // its place was in the epoch that is over
+            else if (subscription.HasOptions)
+                Hold(subscription, subscription.Connection.Format.Position(name, _cursor.Position, recovered: false));
+        }
+    }
+
+    // Single flight: whatever else shows the same hole waits for this read.
+    private void Repair()
+    {
+        if (_repairing || !_cursor.IsPlaced)
+            return;
+        _repairing = true;
+        _ = Call(_cursor.Position, Backoff());
+
+        async Task Call(ChannelPosition from, TimeSpan delay)
+        {
+            if (delay > TimeSpan.Zero)
+                await Task.Delay(delay, world.Time);
+            var page = await world.Calls.Read(name, new HistoryRequest(from.Offset, ulong.MaxValue, HistoryPageLimit, false, from.Epoch));
+            world.Post(name, new RepairAnswer(from, page));
+        }
+    }
+
+    /// <summary>Takes the missing part.</summary>
+    public void Accept(RepairAnswer answer)
+    {
+        if (!_repairing || answer.From.Epoch != _cursor.Epoch)
+            return;
+        _repairing = false;
+        if (answer.Page is not { Superseded: false } page)
+        {
+            _failures++;
+            if (answer.Page is not null)
+                Attach();
+            if (IsWanted)
+                Repair();
+            return;
+        }
+        _failures = 0;
+        if (page.Position.Epoch != _cursor.Epoch)
+        {
+            Attach();
+            return;
+        }
+        if (page.Gapless)
+        {
+            if (page.Publications.Length > 0)
+                world.Metrics.GapRepaired();
+            _cursor.Fill(page.Publications, _deliver);
+        }
+        else
+        {
+            TellLost(page);
+        }
+        Deliver();
+        if (_cursor.HasHole || page.Position.Offset > _cursor.Offset)
+            Repair();
+    }
+
+    private void TellLost(HistoryPage page)
+    {
+        var lostTo = page.Publications.Length > 0 ? page.Publications[0].Offset - 1 : page.Position.Offset;
+        if (lostTo > _cursor.Offset)
+        {
+            world.Metrics.GapTold();
+            var position = new ChannelPosition(_cursor.Epoch, lostTo);
+            foreach (var subscription in _live.Where(s => s.HasOptions))
+                subscription.Connection.Send(subscription.Connection.Format.Position(name, position, recovered: false));
+            foreach (var subscription in _catchingUp.Where(s => s.HasOptions))
+                Hold(subscription, subscription.Connection.Format.Position(name, position, recovered: false));
+        }
+        _cursor.Skip(lostTo, _deliver);
+        _cursor.Fill(page.Publications, _deliver);
+    }
+
+    /// <summary>Ends the attachment if nobody has wanted the channel for a while.</summary>
+    /// <returns>True when the channel is to be forgotten.</returns>
+    public bool DetachIfIdle(TimeSpan after)
+    {
+        if (IsWanted || _attaching)
+        {
+            _idleSince = 0;
+            return false;
+        }
+        if (_idleSince == 0)
+        {
+            _idleSince = world.Time.GetTimestamp();
+            return false;
+        }
+        if (world.Time.GetElapsedTime(_idleSince) < after)
+            return false;
+        world.Attached.Detached(name);
+        if (_host is not null)
+            _ = world.Calls.Detach(name, _number);
+        return true;
+    }
+
+    private bool IsWanted => ReachesEveryone || Subscribers > 0;
+
+    private const int HistoryPageLimit = 300; // PROMISES, default limits: history page
+
+    // 0, 50 ms, 100 ms … 1.6 s: for seconds after a crash calls fail, and hundreds of channels try again at once.
+    private TimeSpan Backoff() => _failures == 0 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(25 << Math.Min(_failures, 6));
+}
+
+/// <summary>What became of an attach; the reply is null when the call failed.</summary>
+internal sealed record AttachAnswer(long Number, AttachReply? Reply);
+
+/// <summary>What became of a read that fills a hole; the page is null when the call failed.</summary>
+internal sealed record RepairAnswer(ChannelPosition From, HistoryPage? Page);

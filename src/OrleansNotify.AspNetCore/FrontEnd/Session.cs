@@ -1,0 +1,161 @@
+using OrleansNotify.AspNetCore.Delivery;
+using OrleansNotify.AspNetCore.Publishing;
+using OrleansNotify.Grains.Channels;
+using OrleansNotify.Protocol;
+using OrleansNotify.Protocol.Json;
+
+namespace OrleansNotify.AspNetCore.FrontEnd;
+
+/// <summary>What a client's commands do.</summary>
+internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Session.Surroundings world) : INotifySession
+{
+    // A client that sends this many bad messages in a row is not going to send a good one (PROTOCOL: persistent abuse closes).
+    private const int MaxProblemsInARow = 100;
+
+    private int _problemsInARow;
+
+    /// <summary>What all sessions share.</summary>
+    internal sealed record Surroundings(ChannelAccess Access, ChannelNamespaces Namespaces, ChannelCalls Calls, ChannelPublisher Publisher, int MaxSubscriptions);
+
+    private IFrameFormat Format => connection.Format;
+
+    /// <inheritdoc />
+    public Task Closed => connection.Closed;
+
+    /// <inheritdoc />
+    public ValueTask Handle(ClientCommand command)
+    {
+        _problemsInARow = 0;
+        switch (command)
+        {
+            case SubscribeCommand subscribe:
+                Subscribe(subscribe);
+                return ValueTask.CompletedTask;
+            case UnsubscribeCommand unsubscribe:
+                Unsubscribe(unsubscribe);
+                return ValueTask.CompletedTask;
+            case PingCommand ping:
+                connection.Send(Format.Pong(ping.Id.Span));
+                return ValueTask.CompletedTask;
+            case PublishCommand publish:
+                return Publish(publish);
+            case HistoryCommand history:
+                return History(history);
+            default:
+                Fail(command.Id, NotifyError.UnknownType, "This command is not known here.");
+                return ValueTask.CompletedTask;
+        }
+    }
+
+    /// <inheritdoc />
+    public void Refuse(CommandProblem problem)
+    {
+        Fail(problem.Id, problem.Code, problem.Message);
+        if (++_problemsInARow == MaxProblemsInARow)
+            Close(DisconnectCode.BadRequest, $"{MaxProblemsInARow} bad messages in a row.");
+    }
+
+    /// <inheritdoc />
+    public void Heard() => frontEnd.Heard(connection);
+
+    /// <inheritdoc />
+    public void Send(Frame frame) => connection.Send(frame);
+
+    /// <inheritdoc />
+    public void Close(DisconnectCode code, string reason) => connection.Close(code, reason);
+
+    /// <inheritdoc />
+    public Task End(Frame? farewell) => frontEnd.End(connection, farewell);
+
+    private void Subscribe(SubscribeCommand command)
+    {
+        if (world.Access.Check(command.Channel, connection.User) is { } refusal)
+        {
+            Fail(command.Id, refusal.Code, refusal.Message, command.Channel);
+            return;
+        }
+        var subscription = new Subscription(connection, command.Channel, command);
+        switch (connection.TryAdd(subscription, world.MaxSubscriptions))
+        {
+            case NotifyError.AlreadySubscribed:
+                Fail(command.Id, NotifyError.AlreadySubscribed, "Already subscribed to this channel; unsubscribe first to change options.", command.Channel);
+                return;
+            case NotifyError.LimitExceeded:
+                Fail(command.Id, NotifyError.LimitExceeded, $"At most {world.MaxSubscriptions} subscriptions per connection; unsubscribe from one, or open another connection.", command.Channel);
+                return;
+        }
+        frontEnd.Join(subscription);
+    }
+
+    private void Unsubscribe(UnsubscribeCommand command)
+    {
+        if (connection.Remove(command.Channel) is not { } subscription)
+        {
+            Fail(command.Id, NotifyError.NotAvailable, "Not subscribed to this channel.", command.Channel);
+            return;
+        }
+        frontEnd.Leave(subscription, command);
+    }
+
+    private async ValueTask Publish(PublishCommand command)
+    {
+        if (world.Namespaces.Find(command.Channel) is not { } options)
+        {
+            Fail(command.Id, NotifyError.UnknownChannel, $"Unknown namespace '{ChannelName.NamespaceOf(command.Channel)}'.", command.Channel);
+            return;
+        }
+        if (!options.ClientPublish)
+        {
+            Fail(command.Id, NotifyError.PermissionDenied, "Clients may not publish here: allow it by the namespace's option ClientPublish, or publish over HTTP.", command.Channel);
+            return;
+        }
+        if (world.Access.Check(command.Channel, connection.User) is { } refusal)
+        {
+            Fail(command.Id, refusal.Code, refusal.Message, command.Channel);
+            return;
+        }
+        var draft = command.Draft;
+        var own = PublicationDraft.FromChecked(
+            draft.Data, draft.Shape, draft.Event, draft.Tags, connection.User, draft.IdempotencyKey, command.Echo ? null : connection.Id);
+        var result = await world.Publisher.Publish(command.Channel, own);
+        switch (result.Refusal)
+        {
+            case PublishRefusal.None:
+                connection.Send(Format.Published(command.Id.Span, result));
+                break;
+            case PublishRefusal.KeyReused:
+                Fail(command.Id, NotifyError.BadRequest, "This idempotencyKey was used before with other content.", command.Channel);
+                break;
+            case PublishRefusal.NotAccepted:
+                Fail(command.Id, NotifyError.Internal, "Not accepted; nothing was published, try again.", command.Channel);
+                break;
+            default:
+                Fail(command.Id, NotifyError.Internal, "Unknown whether it was published; try again with the same idempotencyKey.", command.Channel);
+                break;
+        }
+    }
+
+    private async ValueTask History(HistoryCommand command)
+    {
+        if (world.Access.Check(command.Channel, connection.User) is { } refusal)
+        {
+            Fail(command.Id, refusal.Code, refusal.Message, command.Channel);
+            return;
+        }
+        var limit = command.Limit ?? 300;
+        var since = command.Since?.Offset ?? 0;
+        var page = await world.Calls.Read(command.Channel, new HistoryRequest(since, ulong.MaxValue, limit, command.Reverse, ChannelEpoch.None));
+        if (page is not { Superseded: false })
+            Fail(command.Id, NotifyError.Internal, "The channel cannot be reached now; try again in a moment.", command.Channel);
+        else if (command.Since is { } from && (from.Epoch != page.Position.Epoch || from.Offset > page.Position.Offset))
+            Fail(command.Id, NotifyError.UnrecoverablePosition, "History does not know this position; ask without since.", command.Channel);
+        else
+            connection.Send(Format.History(command.Id.Span, command.Channel, page.Position, page.Publications));
+    }
+
+    private void Fail(ReadOnlyMemory<byte> id, NotifyError code, string message, string? channel = null)
+    {
+        frontEnd.Metrics.Error(code);
+        connection.Send(Format.Error(id.Span, code, message, channel));
+    }
+}

@@ -1,0 +1,85 @@
+using OrleansNotify.AspNetCore.Delivery;
+using OrleansNotify.Protocol;
+
+namespace OrleansNotify.AspNetCore.FrontEnd;
+
+/// <summary>A connection's interest in a channel. After it is handed over, only the channel's worker touches it.</summary>
+/// <param name="connection">Whose.</param>
+/// <param name="channel">In what.</param>
+/// <param name="command">The command that asked for it; null for one the server gives unasked (a user's own channel).</param>
+internal sealed class Subscription(Connection connection, string channel, SubscribeCommand? command)
+{
+    /// <summary>Whose.</summary>
+    public Connection Connection => connection;
+
+    /// <summary>In what.</summary>
+    public string Channel => channel;
+
+    /// <summary>The command to answer; null when given unasked, or once it is answered.</summary>
+    public SubscribeCommand? Command { get; set; } = command;
+
+    /// <summary>Given unasked: no reply, no count, and gone while the client has its own.</summary>
+    public bool IsImplicit { get; } = command is null;
+
+    /// <summary>Whether the client used options, and so understands position frames.</summary>
+    public bool HasOptions { get; } = command?.HasOptions ?? false;
+
+    /// <summary>Where it stands.</summary>
+    public SubscriptionState State { get; set; } = SubscriptionState.Joining;
+
+    /// <summary>Its place in the channel's list of live subscriptions.</summary>
+    public int Index { get; set; } = -1;
+
+    /// <summary>Which of the channel's epochs the client has been told (the channel's count of epochs).</summary>
+    public int EpochSeen { get; set; }
+
+    /// <summary>The client has everything up to here already.</summary>
+    public ulong Has { get; set; }
+
+    /// <summary>Live frames that wait behind history or recovery; null when none do.</summary>
+    public Queue<Frame>? Held { get; set; }
+
+    /// <summary>Bytes in <see cref="Held"/>.</summary>
+    public long HeldBytes { get; set; }
+
+    /// <summary>The cursor's offset when its place was fixed.</summary>
+    public ulong JoinedAt { get; set; }
+
+    /// <summary>The reading of history under way.</summary>
+    public HistoryAsked? Request { get; set; }
+
+    /// <summary>Timestamp of the first reading.</summary>
+    public long ReadingSince { get; set; }
+
+    /// <summary>Set when the client left before it was joined: both replies go out once it is.</summary>
+    public UnsubscribeCommand? Leaving { get; set; }
+
+    /// <summary>Completes when it has joined or failed; set only where somebody waits.</summary>
+    public TaskCompletionSource? Joined { get; set; }
+
+    /// <summary>Lets go of the frames that waited.</summary>
+    public void DropHeld()
+    {
+        Held = null;
+        HeldBytes = 0;
+    }
+}
+
+/// <summary>The life of a subscription.</summary>
+internal enum SubscriptionState
+{
+    /// <summary>Waiting for the channel to be attached.</summary>
+    Joining,
+
+    /// <summary>Its place is fixed; history or recovery is being read.</summary>
+    Reading,
+
+    /// <summary>It is answered; what was read goes out before what comes.</summary>
+    CatchingUp,
+
+    /// <summary>Gets publications as they come.</summary>
+    Live,
+
+    /// <summary>Over.</summary>
+    Ended,
+}

@@ -1,0 +1,55 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using OrleansNotify.AspNetCore.Api;
+using OrleansNotify.AspNetCore.FrontEnd;
+using OrleansNotify.AspNetCore.Security;
+using OrleansNotify.AspNetCore.Transports.WebSocket;
+using OrleansNotify.Grains.Channels;
+using OrleansNotify.Grains.Silos;
+using OrleansNotify.Grains.Streaming;
+
+namespace OrleansNotify.AspNetCore;
+
+/// <summary>Puts OrleansNotify into an ASP.NET Core host that is also an Orleans silo.</summary>
+public static class OrleansNotifyExtensions
+{
+    /// <summary>The silo's part: channels, the stream provider, statistics. Clustering is the host's to choose.</summary>
+    public static ISiloBuilder AddOrleansNotify(this ISiloBuilder silo, IConfiguration configuration) =>
+        silo.AddChannels(configuration).AddFrontEndStreams();
+
+    /// <summary>The front-end's part: connections, publishing, the HTTP API. Call it after <c>UseOrleans</c>, so that it starts after the silo and stops before it.</summary>
+    public static IServiceCollection AddOrleansNotify(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddNotifyApi(configuration);
+        services.AddOptions<DevelopmentOptions>().BindConfiguration("Notify:Development");
+        services.AddSingleton<ChannelCalls>();
+        services.AddSingleton<AttachedChannels>();
+        services.AddSingleton<ConnectionTable>();
+        services.AddSingleton<BeatMonitor>();
+        services.AddSingleton<NotifyFrontEnd>();
+        services.AddSingleton<IFrontEnd>(s => s.GetRequiredService<NotifyFrontEnd>());
+        services.AddSingleton<INotifySessions>(s => s.GetRequiredService<NotifyFrontEnd>());
+        services.AddSingleton<IConnectionDirectory>(s => s.GetRequiredService<NotifyFrontEnd>());
+        services.AddSingleton<IFrontEndReadiness>(s => s.GetRequiredService<NotifyFrontEnd>());
+        services.AddSingleton<HandshakeLimit>();
+        services.AddSingleton<DevelopmentUser>();
+        services.AddSingleton<WebSocketEndpoint>();
+        services.AddHostedService<FrontEndService>();
+        return services;
+    }
+
+    /// <summary>Origin and host checks: before anything that answers.</summary>
+    public static IApplicationBuilder UseOrleansNotify(this IApplicationBuilder app) => app.UseNotifySecurity();
+
+    /// <summary><c>/ws</c>, <c>/api</c>, <c>/health</c>, <c>/metrics</c>, <c>/openapi/v1.json</c>, <c>/docs</c>.</summary>
+    public static IEndpointRouteBuilder MapOrleansNotify(this IEndpointRouteBuilder routes)
+    {
+        WebSocketEndpoint.Map(routes, routes.ServiceProvider.GetRequiredService<WebSocketEndpoint>());
+        routes.MapNotifyApi();
+        return routes;
+    }
+}

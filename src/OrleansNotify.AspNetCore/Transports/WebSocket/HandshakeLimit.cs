@@ -1,0 +1,34 @@
+using Microsoft.Extensions.Options;
+using OrleansNotify.AspNetCore.Limits;
+
+namespace OrleansNotify.AspNetCore.Transports.WebSocket;
+
+/// <summary>How many handshakes may be under way at once, and how many connections there may be, on this silo.</summary>
+internal sealed class HandshakeLimit(IOptions<LimitOptions> limits)
+{
+    private int _handshakes;
+    private int _connections;
+
+    /// <summary>Takes a place; false when there is none. Followed by <see cref="Exit"/> and, when the connection ends, <see cref="Left"/>.</summary>
+    public bool TryEnter()
+    {
+        if (Interlocked.Increment(ref _connections) > limits.Value.ConnectionsPerSilo)
+        {
+            Interlocked.Decrement(ref _connections);
+            return false;
+        }
+        if (Interlocked.Increment(ref _handshakes) > limits.Value.HandshakesAtOnce)
+        {
+            Interlocked.Decrement(ref _handshakes);
+            Interlocked.Decrement(ref _connections);
+            return false;
+        }
+        return true;
+    }
+
+    /// <summary>The handshake is over.</summary>
+    public void Exit() => Interlocked.Decrement(ref _handshakes);
+
+    /// <summary>The connection is over.</summary>
+    public void Left() => Interlocked.Decrement(ref _connections);
+}

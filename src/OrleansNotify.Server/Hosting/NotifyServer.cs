@@ -1,0 +1,55 @@
+using Microsoft.Extensions.Logging.Console;
+using OrleansNotify.AspNetCore;
+
+namespace OrleansNotify.Server.Hosting;
+
+/// <summary>Puts the server together: configuration, silo, front-end, web.</summary>
+public static class NotifyServer
+{
+    /// <summary>Where it listens when nothing is configured.</summary>
+    public const string DefaultUrl = "http://localhost:3000";
+
+    /// <summary>Builds the host.</summary>
+    /// <param name="args">The command line: <c>--insecure</c>, and <c>--key value</c> for any setting.</param>
+    /// <param name="configure">Called before the host is built; for tests and embedding.</param>
+    public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? configure = null)
+    {
+        var insecure = args.Contains(ListenGuard.Argument);
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions
+        {
+            Args = [.. args.Where(a => a != ListenGuard.Argument)],
+            ContentRootPath = AppContext.BaseDirectory, // settings lie beside the binary, wherever it is started
+        });
+        builder.Logging.ClearProviders().AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.TimestampFormat = "HH:mm:ss ";
+            console.ColorBehavior = LoggerColorBehavior.Default;
+        });
+        configure?.Invoke(builder);
+
+        var configuration = builder.Configuration;
+        if (string.IsNullOrEmpty(configuration["urls"]) && string.IsNullOrEmpty(configuration["http_ports"]) && !configuration.GetSection("Kestrel:Endpoints").Exists())
+            configuration["urls"] = DefaultUrl;
+        builder.Services.AddOptions<ClusterOptions>().BindConfiguration("Notify:Cluster").ValidateDataAnnotations().ValidateOnStart();
+        var cluster = configuration.GetSection("Notify:Cluster").Get<ClusterOptions>() ?? new();
+        builder.UseOrleans(silo =>
+        {
+            silo.UseLocalhostClustering(cluster.SiloPort, cluster.GatewayPort, cluster.PrimaryEndpoint, serviceId: "notify", clusterId: cluster.ClusterId);
+            silo.AddOrleansNotify(configuration);
+        });
+        builder.Services.AddOrleansNotify(configuration);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30)); // PROMISES: drain 20 s inside it
+        builder.WebHost.ConfigureKestrel((context, kestrel) =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10); // PROMISES: handshake 10 s
+            ListenGuard.Apply(kestrel, insecure, kestrel.ApplicationServices.GetRequiredService<ILoggerFactory>().CreateLogger("OrleansNotify.Server"));
+        });
+
+        var app = builder.Build();
+        app.UseOrleansNotify();
+        app.MapOrleansNotify();
+        return app;
+    }
+}

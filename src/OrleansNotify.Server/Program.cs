@@ -1,0 +1,22 @@
+using OrleansNotify.Server.Hosting;
+
+try
+{
+    var app = NotifyServer.Build(args);
+    // The first Ctrl-C drains; a second one ends at once.
+    var presses = 0;
+    Console.CancelKeyPress += (_, _) =>
+    {
+        if (++presses > 1)
+            Environment.Exit(130);
+    };
+    await app.StartAsync();
+    Console.WriteLine($"OrleansNotify is ready: {string.Join(" ", app.Urls)}  (page: /, WebSocket: /ws, publish: POST /api/events, docs: /docs)");
+    await app.WaitForShutdownAsync();
+    return 0;
+}
+catch (Exception exception) when (StartFailure.Describe(exception) is { } sentence)
+{
+    Console.Error.WriteLine(sentence);
+    return 1;
+}
