@@ -1,0 +1,70 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using OrleansNotify.AspNetCore.Api;
+using OrleansNotify.Server.Hosting;
+
+namespace OrleansNotify.Testing;
+
+/// <summary>The whole server in this process, on free ports of 127.0.0.1: as <c>dotnet run</c> starts it, but for the ports.</summary>
+public sealed class RunningServer : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    private RunningServer(WebApplication app, RecordedLog log)
+    {
+        _app = app;
+        Log = log;
+        Http = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
+        WebSocket = new UriBuilder(Http.BaseAddress) { Scheme = "ws", Path = "/ws" }.Uri;
+    }
+
+    /// <summary>A client whose base address is the server.</summary>
+    public HttpClient Http { get; }
+
+    /// <summary>Where to connect.</summary>
+    public Uri WebSocket { get; }
+
+    /// <summary>What was logged at Warning and above.</summary>
+    public RecordedLog Log { get; }
+
+    /// <summary>The server's services.</summary>
+    public IServiceProvider Services => _app.Services;
+
+    /// <summary>Starts a server and waits until it is ready.</summary>
+    /// <param name="settings">Configuration keys and values, such as <c>Notify:Limits:OutboxBytes</c>.</param>
+    /// <param name="configure">Last word on services.</param>
+    public static async Task<RunningServer> StartAsync(Dictionary<string, string?>? settings = null, Action<IServiceCollection>? configure = null)
+    {
+        var log = new RecordedLog();
+        var app = NotifyServer.Build([], builder =>
+        {
+            builder.Logging.ClearProviders().AddProvider(log);
+            builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>(settings ?? [])
+            {
+                ["urls"] = "http://127.0.0.1:0",
+                ["Notify:Cluster:SiloPort"] = $"{Ports.TakeFree()}",
+                ["Notify:Cluster:GatewayPort"] = $"{Ports.TakeFree()}",
+            });
+            configure?.Invoke(builder.Services);
+        });
+        await app.StartAsync();
+        var server = new RunningServer(app, log);
+        var readiness = app.Services.GetRequiredService<IFrontEndReadiness>();
+        await Until.True("the front-end is ready", () => readiness.IsReady);
+        return server;
+    }
+
+    /// <summary>Stops the server as Ctrl-C does.</summary>
+    public Task StopAsync() => _app.StopAsync();
+
+    /// <inheritdoc />
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        await _app.DisposeAsync();
+    }
+}
