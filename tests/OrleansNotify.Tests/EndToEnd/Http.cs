@@ -1,0 +1,63 @@
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+
+namespace OrleansNotify.Tests.EndToEnd;
+
+/// <summary>What tests say over HTTP.</summary>
+internal static class Http
+{
+    /// <summary>POST /api/events; 202 or the test fails.</summary>
+    public static async Task<JsonElement> Publish(this HttpClient http, string channel, string data)
+    {
+        var (status, body) = await http.Post("/api/events", $$"""{"channel":"{{channel}}","data":{{data}}}""");
+        Assert.True(status == 202, $"publish answered {status}: {body}");
+        return body;
+    }
+
+    /// <summary>Publishes {"n":from} … {"n":to} one after the other.</summary>
+    public static async Task PublishMany(this HttpClient http, string channel, int from, int to)
+    {
+        for (var n = from; n <= to; n++)
+            await http.Publish(channel, $$"""{"n":{{n}}}""");
+    }
+
+    public static async Task<(int Status, JsonElement Body)> Post(this HttpClient http, string path, string body, string contentType = "application/json", string? idempotencyKey = null)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body, Encoding.UTF8, contentType) };
+        if (idempotencyKey is not null)
+            request.Headers.Add("Idempotency-Key", idempotencyKey);
+        using var response = await http.SendAsync(request);
+        return ((int)response.StatusCode, await Read(response));
+    }
+
+    public static async Task<(int Status, JsonElement Body)> Get(this HttpClient http, string path)
+    {
+        using var response = await http.GetAsync(new Uri(path, UriKind.Relative));
+        return ((int)response.StatusCode, await Read(response));
+    }
+
+    public static async Task<int> Delete(this HttpClient http, string path)
+    {
+        using var response = await http.DeleteAsync(new Uri(path, UriKind.Relative));
+        return (int)response.StatusCode;
+    }
+
+    /// <summary>(active_connections, subscriptions of a channel) of /api/stats.</summary>
+    public static async Task<(int Connections, int Subscriptions)> Stats(this HttpClient http, string channel)
+    {
+        var stats = await http.GetFromJsonAsync<JsonElement>("/api/stats");
+        return (stats.GetProperty("active_connections").GetInt32(),
+            stats.GetProperty("channels").TryGetProperty(channel, out var count) ? count.GetInt32() : 0);
+    }
+
+    public static int[] Numbers(this IEnumerable<JsonElement> events) => [.. events.Select(e => e.GetProperty("data").GetProperty("n").GetInt32())];
+
+    public static ulong[] Offsets(this IEnumerable<JsonElement> events) => [.. events.Select(e => e.GetProperty("offset").GetUInt64())];
+
+    private static async Task<JsonElement> Read(HttpResponseMessage response)
+    {
+        var text = await response.Content.ReadAsStringAsync();
+        return text.StartsWith('{') || text.StartsWith('[') ? JsonDocument.Parse(text).RootElement : default;
+    }
+}
