@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 
 namespace OrleansNotify.Protocol;
@@ -8,6 +9,11 @@ namespace OrleansNotify.Protocol;
 /// <param name="Random">Tells apart two runs begun in the same millisecond.</param>
 public readonly record struct ChannelEpoch(long MembershipVersion, long StartedAt, ulong Random) : IComparable<ChannelEpoch>
 {
+    /// <summary>Longest form on the wire.</summary>
+    public const int MaxLength = 50;
+
+    private static readonly SearchValues<char> Hex = SearchValues.Create("0123456789abcdef");
+
     /// <summary>Lower than every real epoch: "none seen yet".</summary>
     public static ChannelEpoch None => default;
 
@@ -35,12 +41,16 @@ public readonly record struct ChannelEpoch(long MembershipVersion, long StartedA
     /// <summary>The form on the wire: three lower-case hexadecimal numbers joined by '-', opaque to clients.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{MembershipVersion:x}-{StartedAt:x}-{Random:x}");
 
-    /// <summary>Reads what <see cref="ToString"/> wrote; false for anything else.</summary>
+    /// <summary>Writes the form on the wire as UTF-8, without allocating; false when there is not enough room (<see cref="MaxLength"/> always is).</summary>
+    public bool TryFormat(Span<byte> utf8, out int written) =>
+        System.Text.Unicode.Utf8.TryWrite(utf8, CultureInfo.InvariantCulture, $"{MembershipVersion:x}-{StartedAt:x}-{Random:x}", out written);
+
+    /// <summary>Reads what <see cref="ToString"/> wrote, of numbers that are not negative; false for anything else, other spellings of the same numbers included.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, out ChannelEpoch epoch)
     {
         epoch = default;
         Span<Range> parts = stackalloc Range[4];
-        if (text.Length > 50 || text.Split(parts, '-') != 3)
+        if (text.Length > MaxLength || text.Split(parts, '-') != 3)
             return false;
         if (!TryHex(text[parts[0]], out var version) || !TryHex(text[parts[1]], out var started) || !TryHex(text[parts[2]], out var random)
             || version > long.MaxValue || started > long.MaxValue)
@@ -48,7 +58,12 @@ public readonly record struct ChannelEpoch(long MembershipVersion, long StartedA
         epoch = new ChannelEpoch((long)version, (long)started, random);
         return true;
 
-        static bool TryHex(ReadOnlySpan<char> part, out ulong value) =>
-            ulong.TryParse(part, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value);
+        static bool TryHex(ReadOnlySpan<char> part, out ulong value)
+        {
+            value = 0;
+            return (part.Length == 1 || (part.Length > 1 && part[0] != '0'))
+                && !part.ContainsAnyExcept(Hex)
+                && ulong.TryParse(part, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value);
+        }
     }
 }

@@ -1,25 +1,150 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 using System.Text.Json;
+using System.Text.Unicode;
+using OrleansNotify.Protocol.Json;
 
 namespace OrleansNotify.Protocol;
 
 /// <summary>
-/// The check every payload passes once, at the edge: one JSON value (RFC 8259), valid UTF-8 throughout, at most
-/// <see cref="MaxDepth"/> deep, no key twice in one object, no lone surrogate escape.
+/// The check every payload passes once, at the edge: one JSON value (RFC 8259), valid UTF-8 throughout, no byte order mark, at most
+/// <see cref="MaxDepth"/> deep, no key twice in one object (escaped spellings count as equal), no lone surrogate escape.
 /// </summary>
 public static class JsonPayload
 {
     /// <summary>Deepest nesting accepted, counted in arrays and objects.</summary>
     public const int MaxDepth = 32;
 
-    private static readonly JsonDocumentOptions Strict = new() { MaxDepth = MaxDepth, AllowDuplicateProperties = false };
+    private const int MaxWords = 120;
 
     /// <summary>Checks a payload.</summary>
     /// <param name="utf8">The bytes of the value, nothing before or behind it but white space.</param>
     /// <param name="shape">What the value is.</param>
-    /// <param name="problem">Null, or a sentence that says what is wrong.</param>
-    public static bool TryCheck(ReadOnlySpan<byte> utf8, out PayloadShape shape, [NotNullWhen(false)] out string? problem)
+    /// <param name="problem">Null, or a sentence that begins with "Invalid JSON" and says what is wrong and where.</param>
+    public static bool TryCheck(ReadOnlySpan<byte> utf8, out PayloadShape shape, [NotNullWhen(false)] out string? problem) =>
+        TryCheck(utf8, MaxDepth, default, out shape, out problem);
+
+    /// <summary>Checks a whole message that carries a payload as one of its top-level members, in the same single pass.</summary>
+    /// <param name="utf8">The message.</param>
+    /// <param name="member">Name of the member; it may be as deep as <see cref="MaxDepth"/>, the message one level more.</param>
+    /// <param name="memberShape">What the member's value is; meaningless when there is no such member.</param>
+    /// <param name="problem">As in <see cref="TryCheck(ReadOnlySpan{byte}, out PayloadShape, out string?)"/>.</param>
+    public static bool TryCheckMessage(ReadOnlySpan<byte> utf8, ReadOnlySpan<byte> member, out PayloadShape memberShape, [NotNullWhen(false)] out string? problem) =>
+        TryCheck(utf8, MaxDepth + 1, member, out memberShape, out problem);
+
+    private static bool TryCheck(ReadOnlySpan<byte> utf8, int maxDepth, ReadOnlySpan<byte> member, out PayloadShape shape, [NotNullWhen(false)] out string? problem)
     {
-        throw new NotImplementedException();
+        shape = PayloadShape.Value;
+        if (!Utf8.IsValid(utf8))
+            problem = $"Invalid JSON: not valid UTF-8 (byte {FirstInvalid(utf8)}).";
+        else if (utf8.StartsWith("\uFEFF"u8))
+            problem = "Invalid JSON: it begins with a byte order mark; send UTF-8 without one.";
+        else
+        {
+            try
+            {
+                problem = FindProblem(utf8, maxDepth, member, ref shape);
+            }
+            catch (JsonException e)
+            {
+                problem = $"Invalid JSON: {Words(e)} (line {e.LineNumber + 1}, byte {e.BytePositionInLine}).";
+            }
+        }
+        return problem is null;
+    }
+
+    private static string? FindProblem(ReadOnlySpan<byte> utf8, int maxDepth, ReadOnlySpan<byte> member, ref PayloadShape shape)
+    {
+        // One level more than allowed, so that the words for "too deep" are ours.
+        scoped var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { MaxDepth = maxDepth + 1 });
+        scoped var keys = new JsonKeys(utf8, stackalloc JsonKeys.Slice[JsonKeys.Slices], stackalloc byte[JsonKeys.MaxDepth]);
+        var shapeDepth = member.IsEmpty ? 0 : 1;
+        var inShape = member.IsEmpty;
+        while (reader.Read())
+        {
+            switch (reader.TokenType)
+            {
+                case JsonTokenType.StartObject or JsonTokenType.StartArray when reader.CurrentDepth >= maxDepth:
+                    return $"Invalid JSON: nested deeper than {maxDepth} levels (byte {reader.TokenStartIndex}).";
+                case JsonTokenType.StartObject:
+                    keys.Open(reader.CurrentDepth);
+                    if (inShape && reader.CurrentDepth == shapeDepth)
+                        shape |= PayloadShape.Object;
+                    break;
+                case JsonTokenType.EndObject:
+                    keys.Close(reader.CurrentDepth);
+                    break;
+                case JsonTokenType.PropertyName or JsonTokenType.String when reader.ValueIsEscaped && HasLoneSurrogate(reader.ValueSpan):
+                    return $"Invalid JSON: a \\u escape of half a surrogate pair (byte {reader.TokenStartIndex}); send both halves.";
+                case JsonTokenType.PropertyName:
+                    if (!keys.TryAdd(ref reader))
+                        return $"Invalid JSON: the key \"{Excerpt.Of(reader.GetString()!)}\" stands twice in one object (byte {reader.TokenStartIndex}).";
+                    if (reader.CurrentDepth == 1 && shapeDepth == 1)
+                        inShape = reader.ValueTextEquals(member);
+                    else if (inShape && reader.CurrentDepth == shapeDepth + 1)
+                        shape |= ShapeOf(ref reader);
+                    break;
+            }
+        }
+        return null;
+    }
+
+    private static PayloadShape ShapeOf(ref Utf8JsonReader reader)
+    {
+        if (!reader.ValueIsEscaped && reader.ValueSpan.Length is not (2 or 9))
+            return PayloadShape.HasMembers;
+        if (reader.ValueTextEquals("id"u8))
+            return PayloadShape.HasMembers | PayloadShape.HasId;
+        return reader.ValueTextEquals("timestamp"u8) ? PayloadShape.HasMembers | PayloadShape.HasTimestamp : PayloadShape.HasMembers;
+    }
+
+    /// <summary>Whether a string with sound escapes has one of U+D800–U+DFFF without its other half right beside it.</summary>
+    private static bool HasLoneSurrogate(ReadOnlySpan<byte> escaped)
+    {
+        for (var at = escaped.IndexOf((byte)'\\'); at >= 0;)
+        {
+            var next = at + 2;
+            if (escaped[at + 1] == 'u')
+            {
+                next = at + 6;
+                var unit = HexUnit(escaped[(at + 2)..]);
+                if (char.IsLowSurrogate(unit))
+                    return true;
+                if (char.IsHighSurrogate(unit))
+                {
+                    if (!escaped[next..].StartsWith("\\u"u8) || !char.IsLowSurrogate(HexUnit(escaped[(next + 2)..])))
+                        return true;
+                    next += 6;
+                }
+            }
+            var further = escaped[next..].IndexOf((byte)'\\');
+            at = further < 0 ? -1 : next + further;
+        }
+        return false;
+
+        static char HexUnit(ReadOnlySpan<byte> digits)
+        {
+            var unit = 0;
+            foreach (var digit in digits[..4])
+                unit = (unit << 4) | (digit <= '9' ? digit - '0' : (digit & 0xF) + 9);
+            return (char)unit;
+        }
+    }
+
+    private static int FirstInvalid(ReadOnlySpan<byte> utf8)
+    {
+        var at = 0;
+        while (Rune.DecodeFromUtf8(utf8[at..], out _, out var consumed) == System.Buffers.OperationStatus.Done)
+            at += consumed;
+        return at;
+    }
+
+    // The platform's own words without its " LineNumber: …" and full stop; they can quote the input, so they are capped.
+    private static string Words(JsonException e)
+    {
+        var words = e.Message.AsSpan();
+        var end = words.IndexOf(" LineNumber:");
+        words = (end < 0 ? words : words[..end]).TrimEnd('.');
+        return Excerpt.Of(words, MaxWords);
     }
 }

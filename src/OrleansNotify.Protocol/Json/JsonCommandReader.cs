@@ -5,12 +5,126 @@ namespace OrleansNotify.Protocol.Json;
 /// <summary>Reads one JSON text message from a client.</summary>
 public static class JsonCommandReader
 {
+    /// <summary>Most publications that one <c>history</c> option or command may ask for.</summary>
+    public const int MaxHistory = 300;
+
+    /// <summary>Longest command id as written, quotes included.</summary>
+    public const int MaxIdBytes = 64;
+
     /// <summary>Reads a command.</summary>
     /// <param name="utf8">The whole message. Nothing of it is referenced afterwards: what is kept is copied.</param>
     /// <param name="command">The command, or null.</param>
     /// <param name="problem">What to answer instead; its id is echoed where it could be read.</param>
-    public static bool TryRead(ReadOnlySpan<byte> utf8, [NotNullWhen(true)] out ClientCommand? command, out CommandProblem problem) =>
-        throw new NotImplementedException();
+    public static bool TryRead(ReadOnlySpan<byte> utf8, [NotNullWhen(true)] out ClientCommand? command, out CommandProblem problem)
+    {
+        command = null;
+        problem = default;
+        if (!JsonPayload.TryCheckMessage(utf8, "data"u8, out var shape, out var words))
+        {
+            problem = new CommandProblem(default, NotifyError.BadRequest, words);
+            return false;
+        }
+        if (utf8[utf8.IndexOfAnyExcept(" \t\r\n"u8)] != '{')
+        {
+            problem = new CommandProblem(default, NotifyError.BadRequest, "A message must be one JSON object, such as {\"type\":\"ping\"}.");
+            return false;
+        }
+        var reading = new Reading(new CommandFields(utf8, stackalloc CommandFields.Slice[CommandFields.Count]), shape);
+        command = reading.Read();
+        if (command is null)
+            problem = new CommandProblem(reading.Id, reading.Code, reading.Problem);
+        return command is not null;
+    }
+
+    /// <summary>One message on its way to a command. A method that returns null has said why in <see cref="Problem"/>.</summary>
+    private ref struct Reading(CommandFields fields, PayloadShape dataShape)
+    {
+        private CommandFields _fields = fields;
+        private ReadOnlyMemory<byte> _id;
+        private string? _refusal;
+
+        public readonly ReadOnlyMemory<byte> Id => _id;
+
+        public NotifyError Code { get; private set; } = NotifyError.BadRequest;
+
+        public readonly string Problem => _refusal ?? _fields.Problem!;
+
+        public ClientCommand? Read()
+        {
+            if (!_fields.TryId(MaxIdBytes, out _id))
+                return null;
+            const int LongestTypeShown = 255;
+            if (!_fields.TryString(CommandField.Type, LongestTypeShown, out var type))
+                return null;
+            return type switch
+            {
+                "subscribe" => Subscribe(),
+                "unsubscribe" => _fields.TryChannel(out var channel) ? new UnsubscribeCommand(_id, channel) : null,
+                "ping" => new PingCommand(_id),
+                "publish" => Publish(),
+                "history" => History(),
+                "presence" or "presence_stats" or "auth" or "refresh" =>
+                    Refuse(NotifyError.NotAvailable, $"\"{type}\" is not available yet in this version of the server."),
+                null => Refuse(NotifyError.BadRequest, "\"type\" is missing; send subscribe, unsubscribe, ping, publish or history."),
+                _ => Refuse(NotifyError.UnknownType, $"Unknown type \"{Excerpt.Of(type)}\"; send subscribe, unsubscribe, ping, publish or history."),
+            };
+        }
+
+        private SubscribeCommand? Subscribe()
+        {
+            if (!_fields.TryChannel(out var channel)
+                || !_fields.TryCount(CommandField.History, MaxHistory, out var history)
+                || !_fields.TryPosition(CommandField.Recover, out var recover)
+                || !_fields.TryBool(CommandField.Presence, out var presence))
+                return null;
+            if (history is not null && recover is not null)
+                _refusal = "\"history\" and \"recover\" exclude each other; send one of them.";
+            else if (_fields.Has(CommandField.Token))
+                Refuse(NotifyError.NotAvailable, "Subscription tokens (\"token\") are not available yet in this version of the server.");
+            else if (_fields.Has(CommandField.Tags))
+                Refuse(NotifyError.NotAvailable, "Filtering by \"tags\" is not available yet in this version of the server.");
+            else if (presence == true)
+                Refuse(NotifyError.NotAvailable, "Presence (\"presence\":true) is not available yet in this version of the server.");
+            if (_refusal is not null)
+                return null;
+            return new SubscribeCommand(_id, channel, history, recover, !_id.IsEmpty || history is not null || recover is not null || presence is not null);
+        }
+
+        private PublishCommand? Publish()
+        {
+            if (!_fields.TryChannel(out var channel)
+                || !_fields.TryString(CommandField.Event, PublicationRules.MaxEventLength, out var name)
+                || !_fields.TryStrings(CommandField.Tags, PublicationRules.MaxTags, PublicationRules.MaxTagLength, out var tags)
+                || !_fields.TryString(CommandField.IdempotencyKey, PublicationRules.MaxIdempotencyKeyLength, out var key)
+                || !_fields.TryBool(CommandField.Echo, out var echo))
+                return null;
+            if (ChannelName.IsUnlisted(channel))
+                Refuse(NotifyError.PermissionDenied, "Clients may not publish to channels that begin with '@' or '#'; only the HTTP API does.");
+            else if (!_fields.IsPresent(CommandField.Data))
+                _refusal = "\"data\" is missing; send any JSON value.";
+            else if (!PublicationRules.TryCheck(name, tags, key, out var problem))
+                _refusal = problem;
+            if (_refusal is not null)
+                return null;
+            var draft = new PublicationDraft(_fields.Raw(CommandField.Data).ToArray(), dataShape) { Event = name, Tags = tags, IdempotencyKey = key };
+            return new PublishCommand(_id, channel, draft, echo ?? true);
+        }
+
+        private HistoryCommand? History() =>
+            _fields.TryChannel(out var channel)
+            && _fields.TryPosition(CommandField.Since, out var since)
+            && _fields.TryCount(CommandField.Limit, MaxHistory, out var limit)
+            && _fields.TryBool(CommandField.Reverse, out var reverse)
+                ? new HistoryCommand(_id, channel, since, limit, reverse ?? false)
+                : null;
+
+        private ClientCommand? Refuse(NotifyError code, string refusal)
+        {
+            Code = code;
+            _refusal = refusal;
+            return null;
+        }
+    }
 }
 
 /// <summary>Why a message is no command.</summary>

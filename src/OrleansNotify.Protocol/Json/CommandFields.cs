@@ -1,0 +1,248 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace OrleansNotify.Protocol.Json;
+
+/// <summary>The fields a command may have; the order is that of <see cref="CommandFields.Names"/>.</summary>
+internal enum CommandField
+{
+    Type, Id, Channel, History, Recover, Token, Presence, Tags, Data, Event, Echo, IdempotencyKey, Since, Limit, Reverse,
+}
+
+/// <summary>
+/// The top-level fields of a message that is known to be sound JSON: found first, read when a command wants them. Null counts as left out.
+/// A failed read sets <see cref="Problem"/>.
+/// </summary>
+internal ref struct CommandFields
+{
+    public const int Count = (int)CommandField.Reverse + 1;
+
+    // Room for the longest text of so many characters with each of them written as \uXXXX, and its quotes: beyond it nothing is decoded.
+    private const int BytesPerCharacter = 6;
+
+    private static readonly string[] Names =
+        ["type", "id", "channel", "history", "recover", "token", "presence", "tags", "data", "event", "echo", "idempotencyKey", "since", "limit", "reverse"];
+
+    private readonly ReadOnlySpan<byte> _utf8;
+    private readonly Span<Slice> _slices;
+
+    /// <summary>Finds the fields.</summary>
+    /// <param name="utf8">A JSON object.</param>
+    /// <param name="slices">Room for <see cref="Count"/>.</param>
+    public CommandFields(ReadOnlySpan<byte> utf8, Span<Slice> slices)
+    {
+        _utf8 = utf8;
+        _slices = slices;
+        var reader = Over(utf8);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var field = FieldOf(ref reader);
+            reader.Read();
+            var start = (int)reader.TokenStartIndex;
+            var kind = reader.TokenType;
+            reader.Skip();
+            if (field >= 0)
+                slices[field] = new Slice(start, (int)reader.BytesConsumed - start, kind);
+        }
+    }
+
+    /// <summary>What was wrong with the field read last.</summary>
+    public string? Problem { get; private set; }
+
+    /// <summary>A value's bytes in the message; kind None: no such field.</summary>
+    internal readonly record struct Slice(int Start, int Length, JsonTokenType Kind);
+
+    /// <summary>Whether the field is there, even as null.</summary>
+    public readonly bool IsPresent(CommandField field) => _slices[(int)field].Kind != JsonTokenType.None;
+
+    /// <summary>Whether the field is there and not null.</summary>
+    public readonly bool Has(CommandField field) => _slices[(int)field].Kind is not (JsonTokenType.None or JsonTokenType.Null);
+
+    /// <summary>Whether the field is there and false.</summary>
+    public readonly bool IsFalse(CommandField field) => _slices[(int)field].Kind == JsonTokenType.False;
+
+    /// <summary>The value as it was written.</summary>
+    public readonly ReadOnlySpan<byte> Raw(CommandField field) => _utf8.Slice(_slices[(int)field].Start, _slices[(int)field].Length);
+
+    /// <summary>The client's id of the command: a string or number of at most <paramref name="maxBytes"/> as written; a copy.</summary>
+    public bool TryId(int maxBytes, out ReadOnlyMemory<byte> id)
+    {
+        id = default;
+        var slice = _slices[(int)CommandField.Id];
+        if (!Has(CommandField.Id))
+            return true;
+        if (slice.Kind is not (JsonTokenType.String or JsonTokenType.Number))
+            return Fail(Expected(CommandField.Id, "a string or a number"));
+        if (slice.Length > maxBytes)
+            return Fail($"\"id\" takes {slice.Length} bytes; at most {maxBytes}, quotes included.");
+        id = Raw(CommandField.Id).ToArray();
+        return true;
+    }
+
+    /// <summary>A string; null when left out. One that is certainly longer than allowed is refused unread.</summary>
+    public bool TryString(CommandField field, int maxLength, out string? text)
+    {
+        text = null;
+        if (!Has(field))
+            return true;
+        var slice = _slices[(int)field];
+        if (slice.Kind != JsonTokenType.String)
+            return Fail(Expected(field, "a string"));
+        if (slice.Length > (maxLength * BytesPerCharacter) + 2)
+            return Fail($"\"{Name(field)}\" is too long; at most {maxLength} characters.");
+        text = Text(Raw(field));
+        return true;
+    }
+
+    /// <summary>The channel, checked.</summary>
+    public bool TryChannel(out string channel)
+    {
+        channel = "";
+        var slice = _slices[(int)CommandField.Channel];
+        if (!Has(CommandField.Channel))
+            return Fail("Invalid channel: \"channel\" is missing; name a channel.");
+        if (slice.Kind != JsonTokenType.String)
+            return Fail($"Invalid channel: {Expected(CommandField.Channel, "a string")}");
+        if (slice.Length > (ChannelName.MaxLength * BytesPerCharacter) + 2)
+            return Fail($"Invalid channel: the name is too long; it takes 1 to {ChannelName.MaxLength} characters.");
+        channel = Text(Raw(CommandField.Channel));
+        return ChannelName.TryCheck(channel, out var problem) || Fail(problem);
+    }
+
+    /// <summary>True or false; null when left out.</summary>
+    public bool TryBool(CommandField field, out bool? value)
+    {
+        value = null;
+        if (!Has(field))
+            return true;
+        var kind = _slices[(int)field].Kind;
+        if (kind is not (JsonTokenType.True or JsonTokenType.False))
+            return Fail(Expected(field, "true or false"));
+        value = kind == JsonTokenType.True;
+        return true;
+    }
+
+    /// <summary>A whole number from 0 to <paramref name="max"/>; null when left out.</summary>
+    public bool TryCount(CommandField field, int max, out int? count)
+    {
+        count = null;
+        if (!Has(field))
+            return true;
+        if (_slices[(int)field].Kind != JsonTokenType.Number || !TryWhole(Raw(field), out var value) || value > (ulong)max)
+            return Fail(Expected(field, $"a whole number from 0 to {max}, in digits only"));
+        count = (int)value;
+        return true;
+    }
+
+    /// <summary>An array of strings; null when left out or empty. Stops one behind <paramref name="max"/>.</summary>
+    public bool TryStrings(CommandField field, int max, int maxLength, out string[]? texts)
+    {
+        texts = null;
+        if (!Has(field))
+            return true;
+        if (_slices[(int)field].Kind != JsonTokenType.StartArray)
+            return Fail(Expected(field, "an array of strings"));
+        var found = new List<string>();
+        var reader = Over(Raw(field));
+        reader.Read();
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray && found.Count <= max)
+        {
+            if (reader.TokenType != JsonTokenType.String)
+                return Fail($"\"{Name(field)}\" entry {found.Count + 1} must be a string, not {Kind(reader.TokenType)}.");
+            if (reader.ValueSpan.Length > maxLength * BytesPerCharacter)
+                return Fail($"\"{Name(field)}\" entry {found.Count + 1} is too long; at most {maxLength} characters.");
+            found.Add(reader.GetString()!);
+        }
+        texts = found.Count == 0 ? null : [.. found];
+        return true;
+    }
+
+    /// <summary>A position; null when left out. An epoch that is none of ours is no error.</summary>
+    public bool TryPosition(CommandField field, out RecoverFrom? position)
+    {
+        position = null;
+        if (!Has(field))
+            return true;
+        const string Shape = "an object {\"epoch\":\"…\",\"offset\":0}";
+        if (_slices[(int)field].Kind != JsonTokenType.StartObject)
+            return Fail(Expected(field, Shape));
+        ChannelEpoch? epoch = null;
+        ulong offset = 0;
+        var (hasEpoch, hasOffset) = (false, false);
+        var reader = Over(Raw(field));
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var isEpoch = reader.ValueTextEquals("epoch"u8);
+            var isOffset = reader.ValueTextEquals("offset"u8);
+            reader.Read();
+            if (isEpoch)
+            {
+                if (reader.TokenType != JsonTokenType.String)
+                    return Fail($"\"{Name(field)}.epoch\" must be a string, as the server sent it, not {Kind(reader.TokenType)}.");
+                hasEpoch = true;
+                epoch = EpochOf(ref reader);
+            }
+            else if (isOffset)
+            {
+                if (reader.TokenType != JsonTokenType.Number || !TryWhole(reader.ValueSpan, out offset))
+                    return Fail($"\"{Name(field)}.offset\" must be a whole number from 0 to {ulong.MaxValue}, in digits only.");
+                hasOffset = true;
+            }
+            reader.Skip();
+        }
+        if (!hasEpoch || !hasOffset)
+            return Fail($"\"{Name(field)}\" must be {Shape}; \"{(hasEpoch ? "offset" : "epoch")}\" is missing.");
+        position = new RecoverFrom(epoch, offset);
+        return true;
+    }
+
+    private static Utf8JsonReader Over(ReadOnlySpan<byte> json) => new(json, new JsonReaderOptions { MaxDepth = JsonPayload.MaxDepth + 1 });
+
+    private static int FieldOf(ref Utf8JsonReader reader)
+    {
+        for (var i = 0; i < Names.Length; i++)
+        {
+            if (reader.ValueTextEquals(Names[i]))
+                return i;
+        }
+        return -1;
+    }
+
+    private static ChannelEpoch? EpochOf(ref Utf8JsonReader reader) =>
+        reader.ValueSpan.Length <= ChannelEpoch.MaxLength * BytesPerCharacter && ChannelEpoch.TryParse(reader.GetString(), out var epoch) && epoch != ChannelEpoch.None
+            ? epoch
+            : null;
+
+    // JSON's grammar has refused signs, spaces and leading zeros where they don't belong; what is left to refuse: '-', '.', 'e', and too much.
+    private static bool TryWhole(ReadOnlySpan<byte> number, out ulong value) =>
+        ulong.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out value);
+
+    private static string Text(ReadOnlySpan<byte> raw)
+    {
+        var reader = Over(raw);
+        reader.Read();
+        return reader.GetString()!;
+    }
+
+    private static string Name(CommandField field) => Names[(int)field];
+
+    private static string Kind(JsonTokenType kind) => kind switch
+    {
+        JsonTokenType.StartObject => "an object",
+        JsonTokenType.StartArray => "an array",
+        JsonTokenType.String => "a string",
+        JsonTokenType.Number => "such a number",
+        JsonTokenType.Null => "null",
+        _ => "true or false",
+    };
+
+    private readonly string Expected(CommandField field, string what) => $"\"{Name(field)}\" must be {what}, not {Kind(_slices[(int)field].Kind)}.";
+
+    private bool Fail(string problem)
+    {
+        Problem = problem;
+        return false;
+    }
+}
