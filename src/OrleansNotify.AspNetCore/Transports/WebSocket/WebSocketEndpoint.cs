@@ -98,14 +98,21 @@ internal sealed partial class WebSocketEndpoint(INotifySessions sessions, Handsh
             while (true)
             {
                 // A read of no bytes waits without holding a buffer: an idle connection costs none.
-                await socket.ReceiveAsync(Memory<byte>.Empty, CancellationToken.None);
+                var part = await socket.ReceiveAsync(Memory<byte>.Empty, CancellationToken.None);
+                if (part.MessageType == WebSocketMessageType.Close)
+                    return AnswerTo(socket);
+                if (part.EndOfMessage)
+                {
+                    await Handle(session, part.MessageType, default); // a message of no bytes
+                    continue;
+                }
                 buffer = ArrayPool<byte>.Shared.Rent(4096);
                 var length = 0;
                 while (true)
                 {
-                    var part = await socket.ReceiveAsync(buffer.AsMemory(length), CancellationToken.None);
+                    part = await socket.ReceiveAsync(buffer.AsMemory(length), CancellationToken.None);
                     if (part.MessageType == WebSocketMessageType.Close)
-                        return JsonWebSocketFormat.CloseFrame((ushort)(socket.CloseStatus is { } status and not WebSocketCloseStatus.Empty ? status : WebSocketCloseStatus.NormalClosure), []);
+                        return AnswerTo(socket);
                     length += part.Count;
                     if (length > _maxMessageBytes)
                     {
@@ -136,6 +143,10 @@ internal sealed partial class WebSocketEndpoint(INotifySessions sessions, Handsh
                 ArrayPool<byte>.Shared.Return(buffer);
         }
     }
+
+    // RFC 6455 5.5.1: with the code received; a close frame without one is answered with "normal".
+    private static Delivery.Frame AnswerTo(System.Net.WebSockets.WebSocket socket) =>
+        JsonWebSocketFormat.CloseFrame((ushort)(socket.CloseStatus is { } status and not WebSocketCloseStatus.Empty ? status : WebSocketCloseStatus.NormalClosure), []);
 
     private static async ValueTask Handle(INotifySession session, WebSocketMessageType type, ReadOnlyMemory<byte> message)
     {
