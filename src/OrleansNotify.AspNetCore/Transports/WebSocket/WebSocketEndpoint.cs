@@ -67,8 +67,9 @@ internal sealed partial class WebSocketEndpoint(INotifySessions sessions, Handsh
         try
         {
             var stream = await WebSocketHandshake.Accept(context, WebSocketHandshake.ChooseSubProtocol(context));
-            var inbound = new InboundStream(stream);
-            var session = await sessions.Begin(new SessionStart(user, "websocket", JsonWebSocketFormat.Instance, new UpgradedSink(context, stream)), context.RequestAborted);
+            var sink = new UpgradedSink(context, stream);
+            var inbound = new InboundStream(stream, sink);
+            var session = await sessions.Begin(new SessionStart(user, "websocket", JsonWebSocketFormat.Instance, sink), context.RequestAborted);
             inbound.Session = session;
             return (session, inbound);
         }

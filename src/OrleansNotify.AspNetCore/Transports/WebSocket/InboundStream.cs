@@ -1,24 +1,13 @@
-using Microsoft.AspNetCore.Http;
 using OrleansNotify.AspNetCore.Delivery;
 using OrleansNotify.AspNetCore.FrontEnd;
 
 namespace OrleansNotify.AspNetCore.Transports.WebSocket;
 
-/// <summary>Writes an outbox into the upgraded HTTP/1.1 stream.</summary>
-internal sealed class UpgradedSink(HttpContext context, Stream stream) : IFrameSink
-{
-    /// <inheritdoc />
-    public ValueTask WriteAsync(ReadOnlyMemory<byte> bytes) => stream.WriteAsync(bytes);
-
-    /// <inheritdoc />
-    public void Abort() => context.Abort();
-}
-
 /// <summary>
 /// What .NET's WebSocket reads from and answers into: it parses and checks all that comes in (RFC 6455), while what it wants to send (pongs, close
 /// frames for protocol errors) goes through the session's outbox, in order with everything else.
 /// </summary>
-internal sealed class InboundStream(Stream upgraded) : Stream
+internal sealed class InboundStream(Stream upgraded, UpgradedSink sink) : Stream
 {
     /// <summary>Set once the session has begun; nothing is read before.</summary>
     public INotifySession? Session { get; set; }
@@ -49,6 +38,7 @@ internal sealed class InboundStream(Stream upgraded) : Stream
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         var read = await upgraded.ReadAsync(buffer, cancellationToken);
+        sink.Heard();
         Session?.Heard();
         return read;
     }
