@@ -19,7 +19,7 @@ public interface IChannelGrain : IGrainWithStringKey
     [Alias("Attach")]
     ValueTask<AttachReply> Attach(Attachment attachment, CancellationToken cancellationToken = default);
 
-    /// <summary>Ends the attachment that carries this number; any other is left alone.</summary>
+    /// <summary>Ends the attachment that carries this number or a lower one; a higher one is left alone. An attach of this number that arrives later is ignored.</summary>
     [Alias("Detach")]
     ValueTask Detach(SiloAddress frontEnd, long number, CancellationToken cancellationToken = default);
 

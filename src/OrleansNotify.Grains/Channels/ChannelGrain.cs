@@ -1,0 +1,244 @@
+using Microsoft.Extensions.Logging;
+using Orleans.Concurrency;
+using Orleans.Runtime.Placement;
+using OrleansNotify.Grains.Silos;
+using OrleansNotify.Grains.Streaming;
+using OrleansNotify.Protocol;
+
+namespace OrleansNotify.Grains.Channels;
+
+/// <summary>
+/// A channel's activation: calls into <see cref="ChannelSequence"/> and <see cref="AttachmentTable"/>, and streams. A publish is one turn from its
+/// first line to its answer, so turns are the writer loop: nothing waits, and no batch comes between the numbering of another and its fan-out.
+/// </summary>
+[GrainType("notify.channel"), Reentrant]
+internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<ChannelGrain> logger) : Grain, IChannelGrain, IGrainMigrationParticipant, IDisposable
+{
+    /// <summary>A larger batch is not accepted: it would hold up the channel's other callers.</summary>
+    public const int MaxBatch = 1000;
+
+    // An envelope of several publications ends here, so that a front-end's stream can be bounded finely.
+    private const int EnvelopeBytes = 64 << 10;
+
+    private const string MovedKey = "notify.channel";
+
+    private string _name = "";
+    private ChannelSequence _sequence = null!; // set before any call comes
+    private HostedChannel? _hosted;
+    private MovedChannel? _moved;
+    private Moves.Move? _move;
+    private bool _isKnown;
+    private bool _isRecoverable;
+    private bool _hasTold;
+    private bool _isKeptForEver;
+
+    /// <inheritdoc />
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        _name = this.GetPrimaryKeyString();
+        var options = ChannelName.TryCheck(_name, out _) ? world.Namespaces.Find(_name) : null;
+        _isKnown = options is not null;
+        options ??= new NamespaceOptions { Class = ChannelClass.Ephemeral };
+        _isRecoverable = options.Class != ChannelClass.Ephemeral;
+        _hasTold = _moved is not null;
+        _sequence = _moved is null
+            ? new ChannelSequence(options, world.Epochs.Next(), world.Time)
+            : new ChannelSequence(options, _moved.Sequence, world.Time);
+        // Attachments also end outside of this grain's turns: by lease, by the death of a silo.
+        _hosted = new HostedChannel(_name, () => GrainContext.Scheduler.QueueAction(KeepAlive));
+        _hosted.Begins(_sequence.Position, _sequence.HistoryCount);
+        world.Table.Add(_hosted, _moved?.FrontEnds ?? []);
+        if (_moved is not null)
+        {
+            LogMovedIn(_name, _sequence.Position.Epoch, _sequence.Position.Offset);
+            KeepAlive();
+        }
+        _moved = null;
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc />
+    public ValueTask<PublishResult[]> Publish(PublicationDraft[] batch, CancellationToken cancellationToken = default)
+    {
+        // All checks that can throw come before the first number: a batch is published as a whole or not at all.
+        ArgumentNullException.ThrowIfNull(batch);
+        foreach (var draft in batch)
+            ArgumentNullException.ThrowIfNull(draft, nameof(batch));
+        if (!_isKnown)
+            return new(Refuse(batch, PublishRefusal.UnknownNamespace));
+        if (batch.Length > MaxBatch || cancellationToken.IsCancellationRequested)
+            return new(Refuse(batch, PublishRefusal.NotAccepted));
+
+        _hasTold = true;
+        var numbered = _sequence.Number(batch);
+        _sequence.Keep(numbered);
+        if (numbered.Publications.Length > 0)
+            Stream(numbered.Publications);
+        if (_hosted!.Attachments.Current.Length == 0)
+            KeepAlive();
+        return new(numbered.Results);
+    }
+
+    /// <inheritdoc />
+    public ValueTask<AttachReply> Attach(Attachment attachment, CancellationToken cancellationToken = default)
+    {
+        if (IsSuperseded(attachment.SeenEpoch))
+            return new(new AttachReply(true, default, world.Silo.SiloAddress, _isRecoverable));
+        _hasTold = true;
+        world.Table.Attach(_hosted!, attachment.FrontEnd, attachment.Number);
+        KeepAlive();
+        return new(new AttachReply(false, _sequence.Position, world.Silo.SiloAddress, _isRecoverable));
+    }
+
+    /// <inheritdoc />
+    public ValueTask Detach(SiloAddress frontEnd, long number, CancellationToken cancellationToken = default)
+    {
+        world.Table.Detach(_hosted!, frontEnd, number);
+        KeepAlive();
+        return default;
+    }
+
+    /// <inheritdoc />
+    public ValueTask<HistoryPage> Read(HistoryRequest request, CancellationToken cancellationToken = default)
+    {
+        if (IsSuperseded(request.SeenEpoch))
+            return new(new HistoryPage(true, default, [], false));
+        _hasTold = true;
+        return new(_sequence.Read(request));
+    }
+
+    /// <inheritdoc />
+    public ValueTask<ChannelPosition> GetPosition(CancellationToken cancellationToken = default)
+    {
+        _hasTold = true;
+        return new(_sequence.Position);
+    }
+
+    /// <inheritdoc />
+    public ValueTask<ChannelPosition> Erase(CancellationToken cancellationToken = default)
+    {
+        _hasTold = true;
+        _sequence.Erase();
+        _hosted!.Begins(_sequence.Position, 0);
+        return new(_sequence.Position);
+    }
+
+    /// <inheritdoc />
+    /// <remarks>
+    /// Orleans lets activations end with their silo; here they move. The place is chosen by us: until the membership has been read by all, Orleans
+    /// may choose the very silo that stops, or another one that stops as well.
+    /// </remarks>
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        if (reason.ReasonCode != DeactivationReasonCode.ShuttingDown || !_hasTold)
+            return;
+        _move = await world.Moves.Begin(_sequence.MoveBytes, cancellationToken);
+        if (_move is null)
+            return;
+        RequestContext.Set(IPlacementDirector.PlacementHintKey, _move.Target);
+        this.MigrateOnIdle();
+    }
+
+    /// <inheritdoc />
+    public void OnDehydrate(IDehydrationContext dehydrationContext)
+    {
+        if (_hosted is null)
+            return;
+        dehydrationContext.TryAddValue(MovedKey, new MovedChannel(_sequence.Save(), world.Table.Save(_hosted)));
+        // Should the other silo not take it, the front-ends find out by the count in the next beat, or by the end of this silo.
+        _hosted.HasMoved = true;
+    }
+
+    /// <inheritdoc />
+    public void OnRehydrate(IRehydrationContext rehydrationContext)
+    {
+        // No more than remembering: this activation may yet turn out to be one too many.
+        if (rehydrationContext.TryGetValue<MovedChannel>(MovedKey, out var moved))
+            _moved = moved;
+    }
+
+    /// <summary>The activation has ended: it has moved, or its front-ends are told.</summary>
+    public void Dispose()
+    {
+        if (_hosted is not null)
+            world.Table.Remove(_hosted);
+        _move?.Dispose();
+    }
+
+    private static PublishResult[] Refuse(PublicationDraft[] batch, PublishRefusal refusal)
+    {
+        var results = new PublishResult[batch.Length];
+        Array.Fill(results, new PublishResult(refusal, null, default));
+        return results;
+    }
+
+    // One envelope for all front-ends. What a stream does not take is found by the next beat: it never changes an answer.
+    private void Stream(Publication[] publications)
+    {
+        var attached = _hosted!.Attachments.Current;
+        if (attached.Length > 0)
+        {
+            var from = 0;
+            var bytes = 0;
+            for (var i = 0; i < publications.Length; i++)
+            {
+                var cost = History.Cost(publications[i]);
+                if (i > from && bytes + cost > EnvelopeBytes)
+                {
+                    Write(attached, publications[from..i]);
+                    (from, bytes) = (i, 0);
+                }
+                bytes += cost;
+            }
+            Write(attached, from == 0 ? publications : publications[from..]);
+        }
+        _hosted.Came(_sequence.Position.Offset, _sequence.HistoryCount);
+    }
+
+    private void Write(AttachedFrontEnd[] attached, Publication[] publications)
+    {
+        var envelope = new StreamEnvelope(StreamEnvelope.CurrentVersion, new ChannelPublications(_name, _sequence.Epoch, publications), null);
+        foreach (var frontEnd in attached)
+            world.Streams.TryWrite(frontEnd.FrontEnd.Address, envelope);
+    }
+
+    // Two activations of one channel can exist at once. The one of the lower epoch ends as soon as somebody shows it the higher one; but one that has
+    // not told anybody its epoch yet takes a higher one instead: clocks differ, and it would be of a lower epoch again and again.
+    private bool IsSuperseded(ChannelEpoch seen)
+    {
+        if (seen <= _sequence.Epoch)
+            return false;
+        world.Epochs.Shown(seen);
+        if (!_hasTold)
+        {
+            _sequence.Epoch = world.Epochs.Next();
+            _hosted!.Begins(_sequence.Position, 0);
+            return false;
+        }
+        LogSuperseded(_name, _sequence.Epoch, seen);
+        DeactivateOnIdle();
+        return true;
+    }
+
+    // ARCHITECTURE, Lifetime. Orleans measures the last use by itself.
+    private void KeepAlive()
+    {
+        if (_hosted!.Attachments.Current.Length > 0)
+        {
+            if (!_isKeptForEver)
+                DelayDeactivation(Timeout.InfiniteTimeSpan);
+            _isKeptForEver = true;
+            return;
+        }
+        if (_isKeptForEver)
+            DelayDeactivation(TimeSpan.Zero); // takes the collection back that was put off for ever; a positive time would not
+        _isKeptForEver = false;
+        DelayDeactivation(_sequence.TimeLeft + world.CollectionAge);
+    }
+
+    [LoggerMessage(2001, LogLevel.Warning, "Channel {Channel}: this activation's epoch {Epoch} is lower than {Seen}, which a front-end has seen; it ends.")]
+    private partial void LogSuperseded(string channel, ChannelEpoch epoch, ChannelEpoch seen);
+
+    [LoggerMessage(2002, LogLevel.Debug, "Channel {Channel} has moved here, at offset {Offset} of epoch {Epoch}.")]
+    private partial void LogMovedIn(string channel, ChannelEpoch epoch, ulong offset);
+}

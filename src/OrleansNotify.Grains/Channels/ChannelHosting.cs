@@ -1,0 +1,76 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+using Orleans.Configuration;
+using OrleansNotify.Grains.Silos;
+using OrleansNotify.Grains.Streaming;
+
+namespace OrleansNotify.Grains.Channels;
+
+/// <summary>Puts channels into a silo.</summary>
+public static class ChannelHosting
+{
+    // ARCHITECTURE, Lifetime.
+    private static readonly TimeSpan CollectionAge = TimeSpan.FromMinutes(2);
+
+    /// <summary>
+    /// Adds channels, their attachments and beats; needs the streams to front-ends (<c>AddFrontEndStreams</c>) besides. Options come from
+    /// <c>Notify:Namespaces</c> (<see cref="ChannelNamespaces"/>) and <c>Notify:Beats</c> (<see cref="BeatOptions"/>); a bad value stops the host.
+    /// </summary>
+    /// <param name="silo">The silo. Its grain directory becomes the distributed one.</param>
+    /// <param name="configuration">Where the sections are.</param>
+    public static ISiloBuilder AddChannels(this ISiloBuilder silo, IConfiguration configuration)
+    {
+#pragma warning disable ORLEANSEXP003 // With the default directory the crash of a silo takes channels of healthy silos along (ARCHITECTURE, Failure semantics).
+        silo.AddDistributedGrainDirectory();
+#pragma warning restore ORLEANSEXP003
+        // Zero: a dead silo's channels are back in a second instead of half a minute. Two activations at once are then possible; epochs settle it.
+        silo.Configure<GrainDirectoryOptions>(directory => directory.RangeLeaseDuration = TimeSpan.Zero);
+        silo.Configure<GrainCollectionOptions>(collection => collection.ClassSpecificCollectionAge[GrainClass] = CollectionAge);
+
+        var services = silo.Services;
+        services.TryAddSingleton(TimeProvider.System);
+        var settings = new NamespaceSettings(configuration);
+        services.AddOptions<ChannelNamespaces>().ValidateOnStart();
+        services.AddSingleton<IConfigureOptions<ChannelNamespaces>>(settings);
+        services.AddSingleton<IValidateOptions<ChannelNamespaces>>(settings);
+        services.AddSingleton(provider => provider.GetRequiredService<IOptions<ChannelNamespaces>>().Value);
+        services.AddOptions<BeatOptions>().Bind(configuration.GetSection(BeatOptions.Section)).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<BeatOptions>, BeatOptionsLimits>();
+
+        services.AddSingleton<AttachmentTable>();
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, BeatSender>();
+        services.AddSingleton(NewEpochs);
+        services.AddSingleton(NewMoves);
+        services.AddSingleton(NewSurroundings);
+        return silo;
+    }
+
+    /// <summary>What <see cref="GrainCollectionOptions.ClassSpecificCollectionAge"/> knows channels by.</summary>
+    internal static string GrainClass => typeof(ChannelGrain).FullName!;
+
+    private static ChannelEpochs NewEpochs(IServiceProvider provider)
+    {
+        var membership = provider.GetRequiredService<IClusterMembershipService>();
+        return new ChannelEpochs(() => membership.CurrentSnapshot.Version.Value, provider.GetRequiredService<TimeProvider>());
+    }
+
+    private static Moves NewMoves(IServiceProvider provider)
+    {
+        var membership = provider.GetRequiredService<IClusterMembershipService>();
+        var self = provider.GetRequiredService<ILocalSiloDetails>();
+        return new Moves(() =>
+            [.. membership.CurrentSnapshot.Members.Values.Where(m => m.Status == SiloStatus.Active && !m.SiloAddress.Equals(self.SiloAddress)).Select(m => m.SiloAddress)]);
+    }
+
+    private static ChannelSurroundings NewSurroundings(IServiceProvider provider) => new(
+        provider.GetRequiredService<ILocalSiloDetails>(),
+        provider.GetRequiredService<ChannelNamespaces>(),
+        provider.GetRequiredService<ChannelEpochs>(),
+        provider.GetRequiredService<AttachmentTable>(),
+        provider.GetRequiredService<IFrontEndStreams>(),
+        provider.GetRequiredService<Moves>(),
+        provider.GetRequiredService<IOptions<GrainCollectionOptions>>().Value.ClassSpecificCollectionAge[GrainClass],
+        provider.GetRequiredService<TimeProvider>());
+}

@@ -1,0 +1,122 @@
+using OrleansNotify.Protocol;
+
+namespace OrleansNotify.Grains.Channels;
+
+/// <summary>
+/// The one order of a channel: gives ids and offsets, knows repeats, keeps history. A batch is first numbered, which nobody sees, then kept, which
+/// makes it visible: what a class promises before fan-out lies between the two. Not thread-safe: the channel's grain is its only user.
+/// </summary>
+internal sealed class ChannelSequence
+{
+    private readonly TimeProvider _time;
+    private readonly History _history;
+    private readonly IdempotencyKeys _keys;
+    private readonly PublicationIds _ids = new();
+    private ulong _numbered;
+
+    /// <summary>A new sequence, at offset 0 of an epoch.</summary>
+    public ChannelSequence(NamespaceOptions options, ChannelEpoch epoch, TimeProvider time)
+    {
+        Epoch = epoch;
+        _time = time;
+        _history = new History(options.Class == ChannelClass.Ephemeral ? 0 : options.HistorySize, options.HistoryBytes, options.HistoryTtl, time);
+        _keys = new IdempotencyKeys(time);
+    }
+
+    /// <summary>Goes on where <see cref="Save"/> was called on another silo.</summary>
+    public ChannelSequence(NamespaceOptions options, MovedSequence moved, TimeProvider time)
+        : this(options, moved.Position.Epoch, time)
+    {
+        _numbered = moved.Position.Offset;
+        _history.Restore(moved.Position.Offset, moved.History, moved.HistoryAges);
+        var now = time.GetTimestamp();
+        foreach (var key in moved.Keys)
+        {
+            var at = now - (long)(key.Age.TotalSeconds * time.TimestampFrequency);
+            _keys.Add(key.Key, new IdempotencyKeys.Known(new UInt128(key.FingerprintHigh, key.FingerprintLow), key.Id, key.Offset, at));
+        }
+    }
+
+    /// <summary>The run of offsets. Set anew only while nobody has been told the old one.</summary>
+    public ChannelEpoch Epoch { get; set; }
+
+    /// <summary>Where the channel stands.</summary>
+    public ChannelPosition Position => new(Epoch, _history.Top);
+
+    /// <summary>How many publications are kept.</summary>
+    public int HistoryCount => _history.Count;
+
+    /// <summary>How long from now until there is nothing left that a client could come back for.</summary>
+    public TimeSpan TimeLeft => _history.TimeLeft > _keys.TimeLeft ? _history.TimeLeft : _keys.TimeLeft;
+
+    /// <summary>About how many bytes <see cref="Save"/> comes to on the wire.</summary>
+    // 150: ids, times and framing of a publication or key, by measurement.
+    public long MoveBytes => _history.Bytes + (150L * (_history.Count + _keys.Count + 1));
+
+    /// <summary>Gives each draft its place, or the answer its key had before. Drafts later in the batch see the keys of earlier ones.</summary>
+    public NumberedBatch Number(PublicationDraft[] batch)
+    {
+        var now = _time.GetUtcNow();
+        var timestamp = _time.GetTimestamp();
+        var results = new PublishResult[batch.Length];
+        var publications = new Publication[batch.Length];
+        var count = 0;
+        for (var i = 0; i < batch.Length; i++)
+        {
+            var draft = batch[i];
+            UInt128 fingerprint = default;
+            if (draft.IdempotencyKey is { } key)
+            {
+                fingerprint = Fingerprint.Of(draft);
+                if (_keys.TryFind(key, timestamp, out var known))
+                {
+                    results[i] = known.Fingerprint == fingerprint
+                        ? new PublishResult(PublishRefusal.None, known.Id, new ChannelPosition(Epoch, known.Offset), Repeated: true)
+                        : new PublishResult(PublishRefusal.KeyReused, null, default);
+                    continue;
+                }
+            }
+            var id = _ids.Next(now);
+            var offset = ++_numbered;
+            if (draft.IdempotencyKey is not null)
+                _keys.Add(draft.IdempotencyKey, new IdempotencyKeys.Known(fingerprint, id, offset, timestamp));
+            publications[count++] = new Publication(id, offset, draft.Data, draft.Shape, now, draft.Event, draft.Tags, draft.Publisher, draft.Origin);
+            results[i] = new PublishResult(PublishRefusal.None, id, new ChannelPosition(Epoch, offset));
+        }
+        return new NumberedBatch(results, count == publications.Length ? publications : publications[..count], timestamp);
+    }
+
+    /// <summary>Makes a numbered batch part of the channel. Batches are kept in the order they were numbered in.</summary>
+    public void Keep(NumberedBatch batch)
+    {
+        foreach (var publication in batch.Publications)
+            _history.Keep(publication, batch.Timestamp);
+    }
+
+    /// <summary>Reads history, as <see cref="HistoryRequest"/> says.</summary>
+    public HistoryPage Read(HistoryRequest request)
+    {
+        var publications = _history.Read(request.Since, request.Until, request.Limit, request.Reverse, out var gapless);
+        return new HistoryPage(Superseded: false, Position, publications, gapless);
+    }
+
+    /// <summary>Forgets history; offsets and keys stay.</summary>
+    public void Erase() => _history.Erase();
+
+    /// <summary>All there is, for the silo that goes on with it.</summary>
+    public MovedSequence Save()
+    {
+        var (publications, ages) = _history.Save();
+        return new MovedSequence(
+            Position,
+            publications,
+            ages,
+            [.. _keys.Save().Select(k => new MovedKey(k.Key, (ulong)(k.Known.Fingerprint >> 64), (ulong)k.Known.Fingerprint, k.Known.Id, k.Known.Offset, k.Age))]);
+    }
+}
+
+/// <summary>A batch that has its numbers.</summary>
+/// <param name="Results">The answer to each draft.</param>
+/// <param name="Publications">The new ones: consecutive offsets.</param>
+/// <param name="Timestamp">When.</param>
+internal readonly record struct NumberedBatch(PublishResult[] Results, Publication[] Publications, long Timestamp);

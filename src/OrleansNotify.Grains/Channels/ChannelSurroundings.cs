@@ -1,0 +1,23 @@
+using OrleansNotify.Grains.Silos;
+using OrleansNotify.Grains.Streaming;
+
+namespace OrleansNotify.Grains.Channels;
+
+/// <summary>What all channels of a silo share.</summary>
+/// <param name="Silo">This silo.</param>
+/// <param name="Namespaces">What a channel's name selects.</param>
+/// <param name="Epochs">Makes epochs.</param>
+/// <param name="Table">Who is attached.</param>
+/// <param name="Streams">Where publications go.</param>
+/// <param name="Moves">Where channels go when the silo stops.</param>
+/// <param name="CollectionAge">An activation is collected this long after there is nothing left that somebody could come back for.</param>
+/// <param name="Time">The silo's clock.</param>
+internal sealed record ChannelSurroundings(
+    ILocalSiloDetails Silo,
+    ChannelNamespaces Namespaces,
+    ChannelEpochs Epochs,
+    AttachmentTable Table,
+    IFrontEndStreams Streams,
+    Moves Moves,
+    TimeSpan CollectionAge,
+    TimeProvider Time);

@@ -1,0 +1,82 @@
+namespace OrleansNotify.Grains.Channels;
+
+/// <summary>
+/// What was published under which idempotency key, for the channel's last 10,000 keys of the last 5 minutes (PROMISES P5). A repeat does not make
+/// a key younger. Not thread-safe: the channel's grain is its only user.
+/// </summary>
+/// <param name="time">Ages are measured on its monotonic clock.</param>
+internal sealed class IdempotencyKeys(TimeProvider time)
+{
+    /// <summary>At most this many keys of a channel (PROMISES, default limits).</summary>
+    public const int Limit = 10_000;
+
+    /// <summary>How long a key is known (PROMISES, default limits).</summary>
+    public static readonly TimeSpan Ttl = TimeSpan.FromMinutes(5);
+
+    // Made with the first key: most channels never see one.
+    private Dictionary<string, Known>? _known;
+    private Queue<string>? _byAge;
+    private long _newestAt;
+
+    /// <summary>How many are known, counting those that have aged out since the last call.</summary>
+    public int Count => _known?.Count ?? 0;
+
+    /// <summary>How long from now until the newest key is forgotten; zero when none is known.</summary>
+    public TimeSpan TimeLeft
+    {
+        get
+        {
+            var left = Count == 0 ? TimeSpan.Zero : Ttl - time.GetElapsedTime(_newestAt);
+            return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+        }
+    }
+
+    /// <summary>Looks whether a key is known.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="now">Now, as a timestamp.</param>
+    /// <param name="known">What was published under it.</param>
+    public bool TryFind(string key, long now, out Known known)
+    {
+        known = default;
+        if (_known is null)
+            return false;
+        Forget(now);
+        return _known.TryGetValue(key, out known);
+    }
+
+    /// <summary>Notes what was published under a key that <see cref="TryFind"/> did not find.</summary>
+    public void Add(string key, Known known)
+    {
+        _known ??= new(StringComparer.Ordinal);
+        _byAge ??= new();
+        if (_known.Count == Limit)
+            _known.Remove(_byAge.Dequeue());
+        _known.Add(key, known);
+        _byAge.Enqueue(key);
+        _newestAt = known.At;
+    }
+
+    /// <summary>All that are known with their ages, oldest first.</summary>
+    public IEnumerable<(string Key, Known Known, TimeSpan Age)> Save()
+    {
+        if (_known is null || _byAge is null)
+            yield break;
+        var now = time.GetTimestamp();
+        Forget(now);
+        foreach (var key in _byAge)
+            yield return (key, _known[key], time.GetElapsedTime(_known[key].At, now));
+    }
+
+    private void Forget(long now)
+    {
+        while (_byAge!.TryPeek(out var oldest) && time.GetElapsedTime(_known![oldest].At, now) >= Ttl)
+            _known.Remove(_byAge.Dequeue());
+    }
+
+    /// <summary>What was published under a key.</summary>
+    /// <param name="Fingerprint">Of the content.</param>
+    /// <param name="Id">The publication's.</param>
+    /// <param name="Offset">The publication's, in the channel's present epoch.</param>
+    /// <param name="At">When, as a timestamp.</param>
+    internal readonly record struct Known(UInt128 Fingerprint, string Id, ulong Offset, long At);
+}

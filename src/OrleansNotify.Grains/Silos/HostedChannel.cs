@@ -1,0 +1,85 @@
+using OrleansNotify.Grains.Channels;
+using OrleansNotify.Protocol;
+
+namespace OrleansNotify.Grains.Silos;
+
+/// <summary>A channel's activation on this silo, as far as others than its grain need to see it: where it stands and who is attached.</summary>
+/// <param name="name">The channel.</param>
+/// <param name="lastDetached">Called on any thread when the last attachment has ended other than by the grain's own <c>Detach</c>.</param>
+internal sealed class HostedChannel(string name, Action lastDetached)
+{
+    // Boxed, so that it is replaced as a whole; it changes only while the offset is 0.
+    private object _epoch = ChannelEpoch.None;
+    private ulong _offset;
+    private int _history;
+
+    /// <summary>The channel.</summary>
+    public string Name => name;
+
+    /// <summary>Its front-ends; written under the lock of the table this is in.</summary>
+    public Attachments<AttachedFrontEnd> Attachments { get; } = new();
+
+    /// <summary>Where the channel stands: all up to here has gone into the streams, or was refused by them.</summary>
+    public ChannelPosition Position => new((ChannelEpoch)Volatile.Read(ref _epoch), Volatile.Read(ref _offset));
+
+    /// <summary>How many publications it keeps.</summary>
+    public int History => Volatile.Read(ref _history);
+
+    /// <summary>Whether it has left this silo alive: then its front-ends need not be told that it ended.</summary>
+    public bool HasMoved { get; set; }
+
+    /// <summary>Sets where the channel begins.</summary>
+    public void Begins(ChannelPosition position, int history)
+    {
+        Volatile.Write(ref _epoch, position.Epoch);
+        Volatile.Write(ref _offset, position.Offset);
+        Volatile.Write(ref _history, history);
+    }
+
+    /// <summary>Sets how far the channel has come and has the next beat tell it. Only the grain calls it, after streaming.</summary>
+    public void Came(ulong offset, int history)
+    {
+        Volatile.Write(ref _history, history);
+        Volatile.Write(ref _offset, offset);
+        // A beat clears the mark, then reads the position; here it is the other way round. Without the barrier the mark could be read before the
+        // position is seen by others, and the beat would tell the old one and nobody the new one.
+        Interlocked.MemoryBarrier();
+        foreach (var attached in Attachments.Current)
+            attached.MarkChanged();
+    }
+
+    /// <summary>The last attachment has ended.</summary>
+    public void LastDetached() => lastDetached();
+}
+
+/// <summary>One attachment.</summary>
+/// <param name="channel">The channel.</param>
+/// <param name="frontEnd">The front-end.</param>
+/// <param name="number">Of the attach.</param>
+/// <param name="since">When, as a timestamp.</param>
+internal sealed class AttachedFrontEnd(HostedChannel channel, ServedFrontEnd frontEnd, long number, long since)
+{
+    private int _changed;
+
+    /// <summary>The channel.</summary>
+    public HostedChannel Channel => channel;
+
+    /// <summary>The front-end.</summary>
+    public ServedFrontEnd FrontEnd => frontEnd;
+
+    /// <summary>Of the attach.</summary>
+    public long Number => number;
+
+    /// <summary>When, as a timestamp.</summary>
+    public long Since => since;
+
+    /// <summary>Has the next beat tell the channel's position.</summary>
+    public void MarkChanged()
+    {
+        if (Volatile.Read(ref _changed) == 0 && Interlocked.Exchange(ref _changed, 1) == 0)
+            frontEnd.Changed.Enqueue(this);
+    }
+
+    /// <summary>A beat is about to read the position.</summary>
+    public void ClearChanged() => Interlocked.Exchange(ref _changed, 0);
+}
