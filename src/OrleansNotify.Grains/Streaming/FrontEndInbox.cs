@@ -1,0 +1,38 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace OrleansNotify.Grains.Streaming;
+
+/// <summary>Where this silo's stream ends: hands each envelope to the in-process <see cref="IFrontEnd"/>, one at a time.</summary>
+internal sealed partial class FrontEndInbox(IServiceProvider services, ILogger<FrontEndInbox> logger)
+{
+    private readonly IFrontEnd? _frontEnd = services.GetService<IFrontEnd>();
+
+    // Two activations of the front-end's grain can exist for a moment, and each takes turns of its own.
+    private readonly Lock _oneAtATime = new();
+
+    public void Deliver(EnvelopeBatch batch)
+    {
+        if (_frontEnd is null)
+            return;
+        lock (_oneAtATime)
+        {
+            var items = batch.Items;
+            for (var i = 0; i < items.Length; i++)
+            {
+                try
+                {
+                    _frontEnd.Receive(items[i], i + 1 < items.Length);
+                }
+                catch (Exception problem)
+                {
+                    // Receive must not throw. If it does, failing the batch would deliver all of it again for seconds: repair is cheaper.
+                    LogReceiveFailed(problem);
+                }
+            }
+        }
+    }
+
+    [LoggerMessage(1007, LogLevel.Error, "The front-end threw on an event of its stream; the event is lost to it until gap repair.")]
+    private partial void LogReceiveFailed(Exception problem);
+}
