@@ -42,8 +42,29 @@ public readonly record struct ChannelEpoch(long MembershipVersion, long StartedA
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{MembershipVersion:x}-{StartedAt:x}-{Random:x}");
 
     /// <summary>Writes the form on the wire as UTF-8, without allocating; false when there is not enough room (<see cref="MaxLength"/> always is).</summary>
-    public bool TryFormat(Span<byte> utf8, out int written) =>
-        System.Text.Unicode.Utf8.TryWrite(utf8, CultureInfo.InvariantCulture, $"{MembershipVersion:x}-{StartedAt:x}-{Random:x}", out written);
+    public bool TryFormat(Span<byte> utf8, out int written)
+    {
+        written = 0;
+        return TryAppend(utf8, MembershipVersion, ref written) && TryDash(utf8, ref written)
+            && TryAppend(utf8, StartedAt, ref written) && TryDash(utf8, ref written)
+            && TryAppend(utf8, (long)Random, ref written);
+
+        // By hand: interpolation boxes each number until the JIT has optimised it.
+        static bool TryAppend(Span<byte> utf8, long number, ref int written)
+        {
+            var fits = number.TryFormat(utf8[written..], out var length, "x", CultureInfo.InvariantCulture);
+            written += length;
+            return fits;
+        }
+
+        static bool TryDash(Span<byte> utf8, ref int written)
+        {
+            if (written == utf8.Length)
+                return false;
+            utf8[written++] = (byte)'-';
+            return true;
+        }
+    }
 
     /// <summary>Reads what <see cref="ToString"/> wrote, of numbers that are not negative; false for anything else, other spellings of the same numbers included.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, out ChannelEpoch epoch)

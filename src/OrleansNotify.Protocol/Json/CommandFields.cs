@@ -23,6 +23,8 @@ internal ref struct CommandFields
     private static readonly string[] Names =
         ["type", "id", "channel", "history", "recover", "token", "presence", "tags", "data", "event", "echo", "idempotencyKey", "since", "limit", "reverse"];
 
+    private static readonly byte[][] Utf8Names = [.. Names.Select(System.Text.Encoding.UTF8.GetBytes)];
+
     private readonly ReadOnlySpan<byte> _utf8;
     private readonly Span<Slice> _slices;
 
@@ -202,9 +204,9 @@ internal ref struct CommandFields
 
     private static int FieldOf(ref Utf8JsonReader reader)
     {
-        for (var i = 0; i < Names.Length; i++)
+        for (var i = 0; i < Utf8Names.Length; i++)
         {
-            if (reader.ValueTextEquals(Names[i]))
+            if (reader.ValueTextEquals(Utf8Names[i]))
                 return i;
         }
         return -1;

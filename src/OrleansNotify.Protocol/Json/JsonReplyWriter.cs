@@ -207,15 +207,15 @@ public static class JsonReplyWriter
     {
         var data = publication.Data.Span.Trim(" \t\r\n"u8);
         var shape = publication.Shape;
-        var isObject = shape.HasFlag(PayloadShape.Object);
+        var isObject = (shape & PayloadShape.Object) != 0;
         var separator = "{"u8;
-        if (!shape.HasFlag(PayloadShape.HasId))
+        if ((shape & PayloadShape.HasId) == 0)
         {
             json.Raw("{\"id\":"u8);
             json.String(publication.Id);
             separator = ","u8;
         }
-        if (!shape.HasFlag(PayloadShape.HasTimestamp))
+        if ((shape & PayloadShape.HasTimestamp) == 0)
         {
             json.Raw(separator);
             json.Raw("\"timestamp\":"u8);
@@ -230,7 +230,7 @@ public static class JsonReplyWriter
             return;
         }
         // Behind the publisher's own '{'; ours, if any, is written.
-        json.Raw(shape.HasFlag(PayloadShape.HasMembers) || separator[0] == '{' ? separator : default);
+        json.Raw((shape & PayloadShape.HasMembers) != 0 || separator[0] == '{' ? separator : default);
         json.Raw(data[1..]);
     }
 
