@@ -4,23 +4,40 @@ using System.Net.Sockets;
 
 namespace OrleansNotify.Testing;
 
-/// <summary>Free ports of 127.0.0.1.</summary>
+/// <summary>Free ports of the loopback interface.</summary>
 public static class Ports
 {
-    // Defaults of ours, of Azurite: a developer's own may be running.
-    private static readonly HashSet<int> NeverUsed = [3000, 10000, 10001, 10002, 11111, 30000];
-    private static readonly ConcurrentDictionary<int, bool> Taken = new();
+    // Below the range the kernel takes for outgoing connections: a port that is closed for a while (a server that restarts) stays free, and nobody
+    // who tries to connect to it can meet himself.
+    private const int First = 12_000;
+    private const int Last = 29_000;
 
-    /// <summary>A port that is free now, and was not given out before by this process.</summary>
-    public static int TakeFree()
+    private static readonly ConcurrentDictionary<int, bool> Given = new();
+
+    /// <summary>A port nobody listens on, given once per process. Never a well-known one of Orleans, Azurite or this server.</summary>
+    public static int Free()
     {
-        while (true)
+        for (var attempt = 0; attempt < 1_000; attempt++)
         {
-            using var listener = new TcpListener(IPAddress.Loopback, 0);
-            listener.Start();
-            var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-            if (!NeverUsed.Contains(port) && Taken.TryAdd(port, true))
+            var port = Random.Shared.Next(First, Last);
+            if (IsFree(port) && Given.TryAdd(port, true))
                 return port;
+        }
+
+        throw new InvalidOperationException($"No free port found between {First} and {Last}.");
+    }
+
+    private static bool IsFree(int port)
+    {
+        try
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            listener.Start();
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
         }
     }
 }

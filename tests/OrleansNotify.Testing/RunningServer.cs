@@ -46,8 +46,8 @@ public sealed class RunningServer : IAsyncDisposable
             builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>(settings ?? [])
             {
                 ["urls"] = "http://127.0.0.1:0",
-                ["Notify:Cluster:SiloPort"] = $"{Ports.TakeFree()}",
-                ["Notify:Cluster:GatewayPort"] = $"{Ports.TakeFree()}",
+                ["Notify:Cluster:SiloPort"] = $"{Ports.Free()}",
+                ["Notify:Cluster:GatewayPort"] = $"{Ports.Free()}",
             });
             configure?.Invoke(builder.Services);
         });

@@ -4,208 +4,319 @@ using System.Text.Json;
 
 namespace OrleansNotify.Testing;
 
-/// <summary>A client of the JSON protocol on .NET's own WebSocket. Every wait has a deadline and says what it saw.</summary>
+/// <summary>
+/// A client on .NET's own ClientWebSocket. It reads all the time and keeps every frame; waits take frames out in order, and each wait has a deadline
+/// whose failure says what was waited for and what came instead.
+/// </summary>
 public sealed class WsClient : IAsyncDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(15);
+    private static readonly JsonSerializerOptions Web = new(JsonSerializerDefaults.Web);
+    private readonly ClientWebSocket _socket = new();
+    private readonly Lock _gate = new();
+    private readonly List<WsFrame> _all = [];
+    private readonly List<WsFrame> _untaken = [];
+    private readonly SemaphoreSlim _sending = new(1);
+    private TaskCompletionSource _more = NewSignal();
+    private TaskCompletionSource _mayRead = NewSignal();
+    private Exception? _fault;
+    private Task _reading = Task.CompletedTask;
 
-    private readonly ClientWebSocket _socket;
-    private readonly List<JsonElement> _received = [];
-    private readonly SemaphoreSlim _arrived = new(0);
-    private readonly TaskCompletionSource<(int? Code, string? Reason)> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource _resume = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly HashSet<int> _taken = [];
-    private int _firstUntaken;
-    private volatile bool _paused;
-    private Task? _reading;
+    private WsClient()
+    {
+        _socket.Options.KeepAliveInterval = TimeSpan.Zero; // pings of our own would hide whether the server's work
+        _mayRead.SetResult();
+    }
 
-    private WsClient(ClientWebSocket socket) => _socket = socket;
-
-    /// <summary>Everything received so far.</summary>
-    public JsonElement[] Received
+    /// <summary>Every frame so far, in order.</summary>
+    public IReadOnlyList<WsFrame> Frames
     {
         get
         {
-            lock (_received)
-                return [.. _received];
+            lock (_gate)
+                return [.. _all];
         }
     }
 
-    /// <summary>Completes with the close code (null when the socket was cut).</summary>
-    public Task<(int? Code, string? Reason)> Closed => _closed.Task.WaitAsync(Deadline + Deadline);
+    /// <summary>The subprotocol the server chose, or null.</summary>
+    public string? SubProtocol => _socket.SubProtocol;
 
-    /// <summary>Whether the socket has ended.</summary>
-    public bool IsClosed => _closed.Task.IsCompleted;
+    /// <summary>Of the server's close frame; null while there was none.</summary>
+    public int? CloseStatus => (int?)_socket.CloseStatus;
+
+    /// <summary>The reason in the server's close frame.</summary>
+    public string? CloseDescription => _socket.CloseStatusDescription;
+
+    /// <summary>Ends when no further frame can come: after a close frame, a reset, or <see cref="Abort"/>.</summary>
+    public Task Ended => _reading;
 
     /// <summary>Connects.</summary>
-    public static async Task<WsClient> ConnectAsync(Uri server, string? user = null, Action<ClientWebSocketOptions>? options = null, bool paused = false)
+    /// <param name="uri">Of the endpoint: <c>ws://…/ws</c>.</param>
+    /// <param name="user">For the development-only query parameter <c>user</c>; null: none.</param>
+    /// <param name="headers">Further headers of the handshake, such as <c>Origin</c>.</param>
+    /// <param name="subProtocol">To ask for; null: none.</param>
+    /// <param name="timeout">Null: <see cref="Until.DefaultTimeout"/>.</param>
+    public static async Task<WsClient> ConnectAsync(
+        Uri uri, string? user = null, IReadOnlyDictionary<string, string>? headers = null, string? subProtocol = null, TimeSpan? timeout = null)
     {
-        var socket = new ClientWebSocket();
-        socket.Options.KeepAliveInterval = TimeSpan.Zero;
-        options?.Invoke(socket.Options);
-        using var deadline = new CancellationTokenSource(Deadline);
-        await socket.ConnectAsync(user is null ? server : new UriBuilder(server) { Query = "user=" + Uri.EscapeDataString(user) }.Uri, deadline.Token);
-        var client = new WsClient(socket) { _paused = paused };
-        client._reading = client.Read();
-        return client;
-    }
-
-    /// <summary>Connects and subscribes.</summary>
-    public static async Task<WsClient> SubscribeAsync(Uri server, params string[] channels)
-    {
-        var client = await ConnectAsync(server);
-        foreach (var channel in channels)
-            await client.Subscribe(channel);
-        return client;
-    }
-
-    /// <summary>Sends text as it is.</summary>
-    public Task Send(string text) => _socket.SendAsync(Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text, true, CancellationToken.None);
-
-    /// <summary>Sends bytes as they are.</summary>
-    public Task Send(ReadOnlyMemory<byte> bytes, WebSocketMessageType type, bool end = true) => _socket.SendAsync(bytes, type, end, CancellationToken.None).AsTask();
-
-    /// <summary>Subscribes and waits for the reply.</summary>
-    /// <param name="channel">The channel.</param>
-    /// <param name="options">Members to add, such as <c>"history":3</c>.</param>
-    public async Task<JsonElement> Subscribe(string channel, string options = "")
-    {
-        await Send($$"""{"type":"subscribe","channel":"{{channel}}"{{(options.Length > 0 ? "," + options : "")}}}""");
-        return await Next("subscribed", channel);
-    }
-
-    /// <summary>Unsubscribes and waits for the reply.</summary>
-    public async Task<JsonElement> Unsubscribe(string channel)
-    {
-        await Send($$"""{"type":"unsubscribe","channel":"{{channel}}"}""");
-        return await Next("unsubscribed", channel);
-    }
-
-    /// <summary>The next message of a type that was not taken yet, in order of arrival.</summary>
-    public Task<JsonElement> Next(string type, string? channel = null) =>
-        Next(e => e.GetProperty("type").GetString() == type && (channel is null || e.GetProperty("channel").GetString() == channel), $"'{type}' of {channel ?? "any channel"}");
-
-    /// <summary>The next so many events.</summary>
-    public async Task<JsonElement[]> TakeEvents(int count, string? channel = null)
-    {
-        var events = new JsonElement[count];
-        for (var i = 0; i < count; i++)
-            events[i] = await Next("event", channel);
-        return events;
-    }
-
-    /// <summary>Asks and waits for the pong: everything sent to this client before has arrived by then.</summary>
-    public async Task Ping()
-    {
-        await Send("""{"type":"ping"}""");
-        await Next("pong");
-    }
-
-    /// <summary>Events received and not taken.</summary>
-    public JsonElement[] Untaken()
-    {
-        lock (_received)
-            return [.. _received.Where((e, i) => i >= _firstUntaken && !_taken.Contains(i) && e.GetProperty("type").GetString() == "event")];
-    }
-
-    /// <summary>Goes on reading after having been connected paused.</summary>
-    public void Resume()
-    {
-        _paused = false;
-        _resume.TrySetResult();
-    }
-
-    /// <summary>Closes properly.</summary>
-    public async Task CloseAsync()
-    {
-        await _socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "bye", CancellationToken.None);
-        await Closed;
-    }
-
-    /// <summary>Cuts the connection.</summary>
-    public void Abort() => _socket.Abort();
-
-    /// <inheritdoc />
-    public async ValueTask DisposeAsync()
-    {
-        _resume.TrySetResult();
-        _socket.Abort();
-        if (_reading is not null)
-            await _reading;
-        _socket.Dispose();
-        _arrived.Dispose();
-    }
-
-    private async Task<JsonElement> Next(Func<JsonElement, bool> wanted, string what)
-    {
-        using var deadline = new CancellationTokenSource(Deadline);
-        while (true)
+        var client = new WsClient();
+        foreach (var (name, value) in headers ?? new Dictionary<string, string>())
+            client._socket.Options.SetRequestHeader(name, value);
+        if (subProtocol is not null)
+            client._socket.Options.AddSubProtocol(subProtocol);
+        if (user is not null)
+            uri = new UriBuilder(uri) { Query = $"user={Uri.EscapeDataString(user)}" }.Uri;
+        using var deadline = new CancellationTokenSource(timeout ?? Until.DefaultTimeout, TimeProvider.System);
+        try
         {
-            lock (_received)
-            {
-                while (_taken.Remove(_firstUntaken))
-                    _firstUntaken++;
-                for (var i = _firstUntaken; i < _received.Count; i++)
-                {
-                    if (!_taken.Contains(i) && wanted(_received[i]))
-                    {
-                        _taken.Add(i);
-                        return _received[i];
-                    }
-                }
-            }
-            if (_closed.Task.IsCompleted)
-                throw new InvalidOperationException($"Waited for {what}, but the connection ended: {await _closed.Task}. Seen: {Seen()}");
-            try
-            {
-                await _arrived.WaitAsync(deadline.Token);
-            }
-            catch (OperationCanceledException)
-            {
-                throw new TimeoutException($"Waited {Deadline} for {what}. Seen: {Seen()}");
-            }
+            await client._socket.ConnectAsync(uri, deadline.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            client._socket.Dispose();
+            throw new TimeoutException($"Waited for {uri} to accept a WebSocket.");
+        }
+        catch
+        {
+            client._socket.Dispose();
+            throw;
+        }
+
+        client._reading = client.ReadLoop();
+        return client;
+    }
+
+    /// <summary>Sends a command; anonymous objects will do.</summary>
+    public Task Send(object command) => Send(JsonSerializer.Serialize(command, Web));
+
+    /// <summary>Sends a text message as it is.</summary>
+    public Task Send(string text) => Send(Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text);
+
+    /// <summary>Sends a message or a part of one.</summary>
+    public async Task Send(ReadOnlyMemory<byte> bytes, WebSocketMessageType type, bool endOfMessage = true)
+    {
+        await _sending.WaitAsync();
+        try
+        {
+            await _socket.SendAsync(bytes, type, endOfMessage, CancellationToken.None).AsTask().WaitAsync(Until.DefaultTimeout, TimeProvider.System);
+        }
+        finally
+        {
+            _sending.Release();
         }
     }
 
-    private string Seen() => string.Join(" ", Received.TakeLast(20).Select(e => e.GetRawText()));
-
-    private async Task Read()
+    /// <summary>Subscribes, waits for the answer and returns it.</summary>
+    public async Task<WsFrame> Subscribe(string channel)
     {
-        var buffer = new byte[1 << 16];
+        await Send(new { type = "subscribe", channel });
+        return await Next("subscribed", frame => frame.Channel == channel);
+    }
+
+    /// <summary>Unsubscribes and waits for the answer.</summary>
+    public async Task<WsFrame> Unsubscribe(string channel)
+    {
+        await Send(new { type = "unsubscribe", channel });
+        return await Next("unsubscribed", frame => frame.Channel == channel);
+    }
+
+    /// <summary>Sends a ping and waits for its pong: everything the server had to answer before has arrived then.</summary>
+    public async Task<WsFrame> Ping()
+    {
+        await Send(new { type = "ping" });
+        return await Next("pong");
+    }
+
+    /// <summary>Takes the first frame of a type that no wait has taken yet, waiting for it if need be.</summary>
+    public Task<WsFrame> Next(string type, TimeSpan? timeout = null) => Next(type, _ => true, timeout);
+
+    /// <summary>The same, for frames that <paramref name="wanted"/> accepts.</summary>
+    public Task<WsFrame> Next(string type, Func<WsFrame, bool> wanted, TimeSpan? timeout = null) =>
+        Wait($"a frame of type {type}", () => Take(_untaken.FindIndex(frame => frame.Type == type && wanted(frame))), timeout);
+
+    /// <summary>Takes the next frame, whatever it is.</summary>
+    public Task<WsFrame> Next(TimeSpan? timeout = null) => Wait("a frame", () => Take(_untaken.Count - 1 < 0 ? -1 : 0), timeout);
+
+    /// <summary>Takes the next <paramref name="count"/> events, of one channel or of all.</summary>
+    public async Task<IReadOnlyList<WsFrame>> TakeEvents(int count, string? channel = null, TimeSpan? timeout = null)
+    {
+        bool Wanted(WsFrame frame) => frame.Type == "event" && (channel is null || frame.Channel == channel);
+        return await Wait(
+            $"{count} events{(channel is null ? "" : $" on {channel}")}",
+            () =>
+            {
+                var events = _untaken.Where(Wanted).Take(count).ToList();
+                if (events.Count < count)
+                    return null;
+                var taken = events.ToHashSet(ReferenceEqualityComparer.Instance);
+                _untaken.RemoveAll(taken.Contains);
+                return events;
+            },
+            timeout);
+    }
+
+    /// <summary>The events that arrived so far and that no wait has taken.</summary>
+    public IReadOnlyList<WsFrame> UntakenEvents()
+    {
+        lock (_gate)
+            return [.. _untaken.Where(frame => frame.Type == "event")];
+    }
+
+    /// <summary>Reads no more from the socket, so that the server's writes back up.</summary>
+    public void StopReading()
+    {
+        lock (_gate)
+        {
+            if (_mayRead.Task.IsCompleted)
+                _mayRead = NewSignal();
+        }
+    }
+
+    /// <summary>Ends <see cref="StopReading"/>.</summary>
+    public void ResumeReading()
+    {
+        lock (_gate)
+            _mayRead.TrySetResult();
+    }
+
+    /// <summary>Waits for the server's close frame and returns its code and reason; fails when the connection ended without one.</summary>
+    public async Task<(int Code, string Reason)> Closed(TimeSpan? timeout = null)
+    {
+        var limit = timeout ?? Until.DefaultTimeout;
+        try
+        {
+            await _reading.WaitAsync(limit, TimeProvider.System);
+        }
+        catch (TimeoutException)
+        {
+            throw new TimeoutException($"Waited {limit.TotalSeconds:0.#} s for the server to close the connection.{Seen()}");
+        }
+
+        return CloseStatus is { } code
+            ? (code, CloseDescription ?? "")
+            : throw new InvalidOperationException($"The connection ended without a close frame: {_fault?.Message}{Seen()}");
+    }
+
+    /// <summary>Closes in good order and waits for the server's answer.</summary>
+    public async Task CloseAsync()
+    {
+        ResumeReading();
+        await _socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None);
+        await _reading.WaitAsync(Until.DefaultTimeout, TimeProvider.System);
+    }
+
+    /// <summary>Drops the TCP connection, without a word to the server.</summary>
+    public void Abort() => _socket.Abort();
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        ResumeReading();
+        _socket.Abort();
+        await _reading;
+        _socket.Dispose();
+        _sending.Dispose();
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private async Task ReadLoop()
+    {
+        var buffer = new byte[16 << 10];
         var message = new MemoryStream();
         try
         {
             while (true)
             {
-                if (_paused)
-                    await _resume.Task;
+                Task mayRead;
+                lock (_gate)
+                    mayRead = _mayRead.Task;
+                await mayRead;
                 var part = await _socket.ReceiveAsync(buffer.AsMemory(), CancellationToken.None);
                 if (part.MessageType == WebSocketMessageType.Close)
                 {
                     if (_socket.State == WebSocketState.CloseReceived)
-                        await _socket.CloseOutputAsync(_socket.CloseStatus!.Value, null, CancellationToken.None);
-                    break;
+                        await _socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None);
+                    return;
                 }
+
                 message.Write(buffer, 0, part.Count);
                 if (!part.EndOfMessage)
                     continue;
-                var element = JsonDocument.Parse(message.ToArray()).RootElement;
+                Received(message.ToArray());
                 message.SetLength(0);
-                lock (_received)
-                    _received.Add(element);
-                _arrived.Release();
             }
         }
-        catch (Exception exception) when (exception is WebSocketException or OperationCanceledException or ObjectDisposedException or IOException)
+        catch (Exception ended) when (ended is WebSocketException or OperationCanceledException or ObjectDisposedException or JsonException)
         {
+            _fault = ended;
         }
-        _closed.TrySetResult(((int?)_socket.CloseStatus, _socket.CloseStatusDescription));
-        try
+        finally
         {
-            _arrived.Release();
+            lock (_gate)
+                _more.TrySetResult();
         }
-        catch (ObjectDisposedException)
+    }
+
+    private void Received(byte[] utf8)
+    {
+        using var document = JsonDocument.Parse(utf8); // a frame that is no JSON ends the client with that as its fault
+        var frame = new WsFrame(Encoding.UTF8.GetString(utf8), document.RootElement.Clone());
+        lock (_gate)
         {
+            _all.Add(frame);
+            _untaken.Add(frame);
+            _more.TrySetResult();
+            _more = NewSignal();
+        }
+    }
+
+    private WsFrame? Take(int index)
+    {
+        if (index < 0)
+            return null;
+        var frame = _untaken[index];
+        _untaken.RemoveAt(index);
+        return frame;
+    }
+
+    private async Task<T> Wait<T>(string what, Func<T?> take, TimeSpan? timeout)
+        where T : class
+    {
+        var limit = timeout ?? Until.DefaultTimeout;
+        var started = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            Task more;
+            lock (_gate)
+            {
+                if (take() is { } taken)
+                    return taken;
+                more = _more.Task;
+            }
+
+            if (more.IsCompleted)
+                throw new InvalidOperationException(
+                    $"Waited for {what}, but the connection has ended ({CloseStatus?.ToString() ?? "no close frame"} {CloseDescription ?? _fault?.Message}).{Seen()}");
+            var left = limit - TimeProvider.System.GetElapsedTime(started);
+            try
+            {
+                await more.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, TimeProvider.System);
+            }
+            catch (TimeoutException)
+            {
+                throw new TimeoutException($"Waited {limit.TotalSeconds:0.#} s for {what}.{Seen()}");
+            }
+        }
+    }
+
+    private string Seen()
+    {
+        lock (_gate)
+        {
+            if (_all.Count == 0)
+                return " Nothing was received.";
+            var last = _all.TakeLast(20).Select(frame => frame.Text.Length > 200 ? frame.Text[..200] + "…" : frame.Text);
+            return $" Received {_all.Count} frames, {_untaken.Count} of them not taken; the last:{Environment.NewLine}{string.Join(Environment.NewLine, last)}";
         }
     }
 }

@@ -17,14 +17,14 @@ public sealed class ChecklistTests : IAsyncLifetime
         await using var client = await WsClient.ConnectAsync(_server.WebSocket);
 
         Assert.Equal((1, 0), await _server.Http.Stats("any"));
-        Assert.Empty(client.Received);
+        Assert.Empty(client.Frames);
     }
 
     [Fact]
     public async Task A_thousand_clients_at_once_each_get_every_event()
     {
         const int count = 1000;
-        var clients = await Task.WhenAll(Enumerable.Range(0, count).Select(_ => WsClient.SubscribeAsync(_server.WebSocket, "many")));
+        var clients = await Task.WhenAll(Enumerable.Range(0, count).Select(_ => _server.WebSocket.Subscribed("many")));
         Assert.Equal((count, count), await _server.Http.Stats("many"));
 
         await _server.Http.PublishMany("many", 1, 20);
@@ -32,9 +32,9 @@ public sealed class ChecklistTests : IAsyncLifetime
         foreach (var client in clients)
             Assert.Equal(Enumerable.Range(1, 20), (await client.TakeEvents(20)).Numbers());
         foreach (var client in clients)
-            Assert.Empty(client.Untaken());
+            Assert.Empty(client.UntakenEvents());
         await Task.WhenAll(clients.Select(c => c.DisposeAsync().AsTask()));
-        await Until.Equal("connections", (0, 0), () => _server.Http.Stats("many"));
+        await Until.Equal((0, 0), "connections", () => _server.Http.Stats("many"));
     }
 
     [Fact]
@@ -42,31 +42,31 @@ public sealed class ChecklistTests : IAsyncLifetime
     {
         await using var client = await WsClient.ConnectAsync(_server.WebSocket);
         var subscribed = await client.Subscribe("news");
-        Assert.Equal("news", subscribed.GetProperty("channel").GetString());
-        Assert.True(subscribed.GetProperty("recoverable").GetBoolean());
+        Assert.Equal("news", subscribed.Channel);
+        Assert.True(subscribed.Json.GetProperty("recoverable").GetBoolean());
         await _server.Http.Publish("news", """{"n":1}""");
         Assert.Equal([1], (await client.TakeEvents(1)).Numbers());
 
-        Assert.Equal("news", (await client.Unsubscribe("news")).GetProperty("channel").GetString());
+        Assert.Equal("news", (await client.Unsubscribe("news")).Channel);
         await _server.Http.Publish("news", """{"n":2}""");
         await client.Subscribe("news");
         await _server.Http.Publish("news", """{"n":3}""");
 
         Assert.Equal([3], (await client.TakeEvents(1)).Numbers());
-        Assert.Empty(client.Untaken());
+        Assert.Empty(client.UntakenEvents());
     }
 
     [Fact]
     public async Task Events_reach_everyone_subscribed()
     {
-        await using var one = await WsClient.SubscribeAsync(_server.WebSocket, "notifications");
-        await using var two = await WsClient.SubscribeAsync(_server.WebSocket, "notifications");
+        await using var one = await _server.WebSocket.Subscribed("notifications");
+        await using var two = await _server.WebSocket.Subscribed("notifications");
 
         var accepted = await _server.Http.Publish("notifications", """{"message":"New update available!","priority":"high"}""");
 
         foreach (var client in new[] { one, two })
         {
-            var received = (await client.TakeEvents(1))[0];
+            var received = (await client.TakeEvents(1))[0].Json;
             Assert.Equal("notifications", received.GetProperty("channel").GetString());
             Assert.Equal(1UL, received.GetProperty("offset").GetUInt64());
             Assert.Equal(accepted.GetProperty("id").GetString(), received.GetProperty("id").GetString());
@@ -79,7 +79,7 @@ public sealed class ChecklistTests : IAsyncLifetime
     [Fact]
     public async Task Only_subscribed_channels_are_delivered()
     {
-        await using var client = await WsClient.SubscribeAsync(_server.WebSocket, "a", "c");
+        await using var client = await _server.WebSocket.Subscribed("a", "c");
         await _server.Http.Publish("b", """{"n":1}""");
         await _server.Http.Publish("a", """{"n":2}""");
         await _server.Http.Publish("c", """{"n":3}""");
@@ -87,21 +87,21 @@ public sealed class ChecklistTests : IAsyncLifetime
         Assert.Equal([2], (await client.TakeEvents(1, "a")).Numbers());
         Assert.Equal([3], (await client.TakeEvents(1, "c")).Numbers());
         await client.Ping();
-        Assert.Empty(client.Untaken());
+        Assert.Empty(client.UntakenEvents());
     }
 
     [Fact]
     public async Task Disconnected_clients_are_cleaned_up_whether_they_close_or_vanish()
     {
-        await using var closing = await WsClient.SubscribeAsync(_server.WebSocket, "gone");
-        await using var vanishing = await WsClient.SubscribeAsync(_server.WebSocket, "gone");
-        await using var staying = await WsClient.SubscribeAsync(_server.WebSocket, "gone");
+        await using var closing = await _server.WebSocket.Subscribed("gone");
+        await using var vanishing = await _server.WebSocket.Subscribed("gone");
+        await using var staying = await _server.WebSocket.Subscribed("gone");
         Assert.Equal((3, 3), await _server.Http.Stats("gone"));
 
         await closing.CloseAsync();
-        await Until.Equal("counts behind a close", (2, 2), () => _server.Http.Stats("gone"));
+        await Until.Equal((2, 2), "counts behind a close", () => _server.Http.Stats("gone"));
         vanishing.Abort();
-        await Until.Equal("counts behind a cut", (1, 1), () => _server.Http.Stats("gone"));
+        await Until.Equal((1, 1), "counts behind a cut", () => _server.Http.Stats("gone"));
 
         await _server.Http.Publish("gone", """{"n":1}""");
         Assert.Equal([1], (await staying.TakeEvents(1)).Numbers());
@@ -123,8 +123,8 @@ public sealed class ChecklistTests : IAsyncLifetime
     public async Task Statistics_are_accurate_at_every_step()
     {
         Assert.Equal((0, 0), await _server.Http.Stats("x"));
-        await using var one = await WsClient.SubscribeAsync(_server.WebSocket, "x", "y");
-        await using var two = await WsClient.SubscribeAsync(_server.WebSocket, "x");
+        await using var one = await _server.WebSocket.Subscribed("x", "y");
+        await using var two = await _server.WebSocket.Subscribed("x");
         Assert.Equal((2, 2), await _server.Http.Stats("x"));
         Assert.Equal((2, 1), await _server.Http.Stats("y"));
 
@@ -135,7 +135,7 @@ public sealed class ChecklistTests : IAsyncLifetime
 
         var (_, stats) = await _server.Http.Get("/api/stats");
         Assert.Equal(5, stats.GetProperty("published").GetInt64());
-        await Until.Equal("delivered", 5L, async () => (await _server.Http.Get("/api/stats")).Body.GetProperty("delivered").GetInt64());
+        await Until.Equal(5L, "delivered", async () => (await _server.Http.Get("/api/stats")).Body.GetProperty("delivered").GetInt64());
         Assert.Equal(1, stats.GetProperty("silos").GetInt32());
     }
 
@@ -144,9 +144,9 @@ public sealed class ChecklistTests : IAsyncLifetime
     {
         await using var client = await WsClient.ConnectAsync(_server.WebSocket);
         await client.Send("""{"type":"ping","id":"7"}""");
-        Assert.Equal("7", (await client.Next("pong")).GetProperty("id").GetString());
+        Assert.Equal("7", (await client.Take("pong")).GetProperty("id").GetString());
         await client.Send("""{"type":"ping"}""");
-        Assert.False((await client.Next("pong")).TryGetProperty("id", out _));
+        Assert.False((await client.Take("pong")).TryGetProperty("id", out _));
     }
 
     [Theory]
@@ -159,11 +159,11 @@ public sealed class ChecklistTests : IAsyncLifetime
     [InlineData("""{"type":"publish","channel":"x","data":1}""", 103)]
     public async Task An_invalid_request_gets_an_error_message_and_the_connection_goes_on(string request, int code)
     {
-        await using var client = await WsClient.SubscribeAsync(_server.WebSocket, "stay");
+        await using var client = await _server.WebSocket.Subscribed("stay");
 
         await client.Send(request);
 
-        var error = await client.Next("error");
+        var error = await client.Take("error");
         Assert.Equal(code, error.GetProperty("code").GetInt32());
         Assert.NotEmpty(error.GetProperty("message").GetString()!);
         await _server.Http.Publish("stay", """{"n":1}""");

@@ -18,7 +18,7 @@ public sealed class EventTypeTests : IAsyncLifetime
     {
         await using var here = await WsClient.ConnectAsync(_cluster.Silos[0].WebSocket);
         await using var there = await WsClient.ConnectAsync(_cluster.Silos[1].WebSocket);
-        await using var subscribed = await WsClient.SubscribeAsync(_cluster.Silos[1].WebSocket, channel);
+        await using var subscribed = await _cluster.Silos[1].WebSocket.Subscribed(channel);
 
         for (var n = 1; n <= 3; n++)
             Assert.Equal(202, (await _cluster.Silos[0].Http.Post("/api/events", $$$"""{"type":"{{{type}}}","data":{"n":{{{n}}}}}""")).Status);
@@ -28,10 +28,10 @@ public sealed class EventTypeTests : IAsyncLifetime
             var events = await client.TakeEvents(3, channel);
             Assert.Equal([1, 2, 3], events.Numbers());
             await client.Ping();
-            Assert.Empty(client.Untaken());
+            Assert.Empty(client.UntakenEvents());
         }
-        Assert.True(here.Received[0].TryGetProperty("epoch", out _), "the first event tells the epoch");
-        Assert.False(here.Received[1].TryGetProperty("epoch", out _));
+        Assert.True(here.Frames[0].Epoch is not null, "the first event tells the epoch");
+        Assert.Null(here.Frames[1].Epoch);
         await subscribed.Unsubscribe(channel);
         await _cluster.Silos[1].Http.Post("/api/events", $$$"""{"type":"{{{type}}}","data":{"n":4}}""");
         Assert.Equal([4], (await subscribed.TakeEvents(1)).Numbers());
@@ -55,10 +55,10 @@ public sealed class EventTypeTests : IAsyncLifetime
         foreach (var client in new[] { one, two, other, nobody })
         {
             await client.Ping();
-            Assert.Empty(client.Untaken());
+            Assert.Empty(client.UntakenEvents());
         }
         await other.Send("""{"type":"subscribe","channel":"#42"}""");
-        Assert.Equal(103, (await other.Next("error")).GetProperty("code").GetInt32());
+        Assert.Equal(103, (await other.Take("error")).GetProperty("code").GetInt32());
     }
 
     [Fact]

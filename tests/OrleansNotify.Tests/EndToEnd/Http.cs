@@ -1,6 +1,7 @@
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
+using OrleansNotify.Testing;
 
 namespace OrleansNotify.Tests.EndToEnd;
 
@@ -50,6 +51,30 @@ internal static class Http
         return (stats.GetProperty("active_connections").GetInt32(),
             stats.GetProperty("channels").TryGetProperty(channel, out var count) ? count.GetInt32() : 0);
     }
+
+    /// <summary>Connects and subscribes.</summary>
+    public static async Task<WsClient> Subscribed(this Uri server, params string[] channels)
+    {
+        var client = await WsClient.ConnectAsync(server, timeout: TimeSpan.FromSeconds(30));
+        foreach (var channel in channels)
+            await client.Subscribe(channel);
+        return client;
+    }
+
+    /// <summary>Subscribes with options, such as <c>"history":3</c>.</summary>
+    public static async Task<JsonElement> Subscribe(this WsClient client, string channel, string options)
+    {
+        await client.Send($$"""{"type":"subscribe","channel":"{{channel}}",{{options}}}""");
+        return await client.Take("subscribed", channel);
+    }
+
+    /// <summary>Takes the next message of a type.</summary>
+    public static async Task<JsonElement> Take(this WsClient client, string type, string? channel = null) =>
+        (await client.Next(type, frame => channel is null || frame.Channel == channel)).Json;
+
+    public static int[] Numbers(this IEnumerable<WsFrame> events) => events.Select(e => e.Json).Numbers();
+
+    public static ulong[] Offsets(this IEnumerable<WsFrame> events) => events.Select(e => e.Json).Offsets();
 
     public static int[] Numbers(this IEnumerable<JsonElement> events) => [.. events.Select(e => e.GetProperty("data").GetProperty("n").GetInt32())];
 

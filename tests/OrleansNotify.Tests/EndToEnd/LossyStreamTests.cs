@@ -19,8 +19,8 @@ public sealed class LossyStreamTests
         var clients = new List<WsClient>();
         foreach (var silo in cluster.Silos)
         {
-            clients.Add(await WsClient.SubscribeAsync(silo.WebSocket, "lossy"));
-            clients.Add(await WsClient.SubscribeAsync(silo.WebSocket, "lossy"));
+            clients.Add(await silo.WebSocket.Subscribed("lossy"));
+            clients.Add(await silo.WebSocket.Subscribed("lossy"));
         }
 
         await cluster.Silos[0].Http.PublishMany("lossy", 1, Count);
@@ -31,7 +31,7 @@ public sealed class LossyStreamTests
             Assert.Equal(Enumerable.Range(1, Count), events.Numbers());
             Assert.Equal(Enumerable.Range(1, Count).Select(o => (ulong)o), events.Offsets());
             await client.Ping();
-            Assert.Empty(client.Untaken());
+            Assert.Empty(client.UntakenEvents());
             await client.DisposeAsync();
         }
         var injected = cluster.Silos.Sum(s => ((Lossy)s.Services.GetRequiredService<IFrontEnd>()).Injected);
@@ -43,12 +43,12 @@ public sealed class LossyStreamTests
     {
         // With the stream cut nothing arrives live, though every call between silos works.
         await using var cluster = await NotifyCluster.StartAsync(2, configure: (name, services) => Inject(services, _ => new Deaf()));
-        await using var client = await WsClient.SubscribeAsync(cluster.Silos[1].WebSocket, "cut");
+        await using var client = await cluster.Silos[1].WebSocket.Subscribed("cut");
 
         await cluster.Silos[0].Http.PublishMany("cut", 1, 3);
 
         await client.Ping();
-        Assert.Empty(client.Untaken());
+        Assert.Empty(client.UntakenEvents());
     }
 
     private static void Inject(IServiceCollection services, Func<IFrontEnd, IFrontEnd> wrap)

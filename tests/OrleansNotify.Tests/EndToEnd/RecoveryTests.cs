@@ -29,7 +29,7 @@ public sealed class RecoveryTests : IAsyncLifetime
         Assert.Equal(10UL, reply.GetProperty("offset").GetUInt64());
         Assert.Equal([8, 9, 10, 11, 12], (await client.TakeEvents(5)).Numbers());
         await client.Ping();
-        Assert.Empty(client.Untaken());
+        Assert.Empty(client.UntakenEvents());
     }
 
     [Fact]
@@ -48,7 +48,7 @@ public sealed class RecoveryTests : IAsyncLifetime
         Assert.True(reply.GetProperty("recovered").GetBoolean());
         Assert.Equal(Enumerable.Range(4, 59), (await client.TakeEvents(59)).Numbers());
         await client.Ping();
-        Assert.Empty(client.Untaken());
+        Assert.Empty(client.UntakenEvents());
     }
 
     [Fact]
@@ -63,7 +63,7 @@ public sealed class RecoveryTests : IAsyncLifetime
 
         Assert.True(reply.GetProperty("recovered").GetBoolean());
         await client.Ping();
-        Assert.Empty(client.Untaken());
+        Assert.Empty(client.UntakenEvents());
     }
 
     [Fact]
@@ -80,7 +80,7 @@ public sealed class RecoveryTests : IAsyncLifetime
         Assert.False(reply.GetProperty("recovered").GetBoolean());
         Assert.Equal(7UL, reply.GetProperty("offset").GetUInt64());
         await client.Ping();
-        Assert.Empty(client.Untaken());
+        Assert.Empty(client.UntakenEvents());
     }
 
     [Theory]
@@ -90,7 +90,7 @@ public sealed class RecoveryTests : IAsyncLifetime
     [InlineData("\"recover\":{\"epoch\":\"7fffffffffffffff-1-1\",\"offset\":1}")]
     public async Task A_position_that_never_was_is_not_recovered_and_harms_nobody(string option)
     {
-        await using var other = await WsClient.SubscribeAsync(_server.WebSocket, "foreign");
+        await using var other = await _server.WebSocket.Subscribed("foreign");
         var (epoch, _) = await ReadTo("foreign", 2);
         await using var client = await WsClient.ConnectAsync(_server.WebSocket);
 
@@ -146,21 +146,21 @@ public sealed class RecoveryTests : IAsyncLifetime
 
         foreach (var (client, joined) in clients)
         {
-            await Until.True("the last one arrives", () => client.Received.Length > 1 && Last(client) == (ulong)published);
-            var offsets = client.Untaken().Offsets();
+            await Until.True("the last one arrives", () => client.Frames.Count > 1 && Last(client) == (ulong)published);
+            var offsets = client.UntakenEvents().Offsets();
             Assert.True(offsets[0] <= joined, "history came first");
             Assert.Equal(Enumerable.Range((int)offsets[0], offsets.Length).Select(o => (ulong)o), offsets);
             await client.DisposeAsync();
         }
 
-        static ulong Last(WsClient client) => client.Received[^1].TryGetProperty("offset", out var offset) ? offset.GetUInt64() : 0;
+        static ulong Last(WsClient client) => client.Frames[^1].Offset ?? 0;
     }
 
     [Fact]
     public async Task A_publication_is_encoded_once_however_many_get_it()
     {
         var metrics = _server.Services.GetRequiredService<NotifyMetrics>();
-        var clients = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => WsClient.SubscribeAsync(_server.WebSocket, "once")));
+        var clients = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => _server.WebSocket.Subscribed("once")));
         var before = metrics.TotalEncoded;
 
         await _server.Http.PublishMany("once", 1, 10);
@@ -174,20 +174,20 @@ public sealed class RecoveryTests : IAsyncLifetime
     [Fact]
     public async Task A_client_publishes_where_it_may_and_need_not_hear_itself()
     {
-        await using var speaker = await WsClient.SubscribeAsync(_server.WebSocket, "talk:room");
-        await using var listener = await WsClient.SubscribeAsync(_server.WebSocket, "talk:room");
+        await using var speaker = await _server.WebSocket.Subscribed("talk:room");
+        await using var listener = await _server.WebSocket.Subscribed("talk:room");
 
         await speaker.Send("""{"type":"publish","id":1,"channel":"talk:room","data":{"n":1},"echo":false}""");
-        var published = await speaker.Next("published");
+        var published = await speaker.Take("published");
         await speaker.Send("""{"type":"publish","id":2,"channel":"talk:room","data":{"n":2},"event":"said","tags":["a"]}""");
 
         Assert.Equal((1, 1UL), (published.GetProperty("id").GetInt32(), published.GetProperty("offset").GetUInt64()));
         var heard = await listener.TakeEvents(2);
         Assert.Equal([1, 2], heard.Numbers());
-        Assert.Equal("said", heard[1].GetProperty("event").GetString());
-        Assert.Equal("a", heard[1].GetProperty("tags")[0].GetString());
+        Assert.Equal("said", heard[1].Json.GetProperty("event").GetString());
+        Assert.Equal("a", heard[1].Json.GetProperty("tags")[0].GetString());
         Assert.Equal([2], (await speaker.TakeEvents(1)).Numbers());
-        Assert.Empty(speaker.Untaken());
+        Assert.Empty(speaker.UntakenEvents());
     }
 
     [Fact]
@@ -197,23 +197,23 @@ public sealed class RecoveryTests : IAsyncLifetime
         await using var client = await WsClient.ConnectAsync(_server.WebSocket);
 
         await client.Send("""{"type":"history","id":"a","channel":"read","limit":2,"reverse":true}""");
-        var page = await client.Next("history");
+        var page = await client.Take("history");
 
         Assert.Equal("a", page.GetProperty("id").GetString());
         Assert.Equal(8UL, page.GetProperty("offset").GetUInt64());
         Assert.Equal([8, 7], page.GetProperty("publications").EnumerateArray().Numbers());
         await client.Send($$$"""{"type":"history","id":"b","channel":"read","since":{"epoch":"{{{page.GetProperty("epoch").GetString()}}}","offset":6}}""");
-        Assert.Equal([7, 8], (await client.Next("history")).GetProperty("publications").EnumerateArray().Numbers());
+        Assert.Equal([7, 8], (await client.Take("history")).GetProperty("publications").EnumerateArray().Numbers());
         await client.Send("""{"type":"history","id":"c","channel":"read","since":{"epoch":"1-1-1","offset":6}}""");
-        Assert.Equal(112, (await client.Next("error")).GetProperty("code").GetInt32());
+        Assert.Equal(112, (await client.Take("error")).GetProperty("code").GetInt32());
     }
 
     private async Task<(string Epoch, ulong Offset)> ReadTo(string channel, int count)
     {
-        await using var client = await WsClient.SubscribeAsync(_server.WebSocket, channel);
+        await using var client = await _server.WebSocket.Subscribed(channel);
         await _server.Http.PublishMany(channel, 1, count);
         var last = (await client.TakeEvents(count))[^1];
-        var reply = client.Received.First(e => e.GetProperty("type").GetString() == "subscribed");
-        return (reply.GetProperty("epoch").GetString()!, last.GetProperty("offset").GetUInt64());
+        var reply = client.Frames.First(e => e.Type == "subscribed");
+        return (reply.Epoch!, last.Offset!.Value);
     }
 }

@@ -1,0 +1,166 @@
+using System.Globalization;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+
+namespace OrleansNotify.Testing;
+
+/// <summary>The built server as a process of its own, on free loopback ports.</summary>
+public sealed class ServerProcess : IAsyncDisposable
+{
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60); // a cold start on a busy machine of two cores
+    private readonly string[] _arguments;
+    private ChildProcess _process;
+
+    private ServerProcess(int port, string[] arguments)
+    {
+        Port = port;
+        _arguments = arguments;
+        Http = new HttpClient { BaseAddress = BaseAddress, Timeout = Until.DefaultTimeout };
+        _process = Launch();
+    }
+
+    /// <summary>The HTTP port.</summary>
+    public int Port { get; }
+
+    /// <summary>Of the silo, for others that join it.</summary>
+    public int SiloPort { get; private init; }
+
+    /// <summary><c>http://127.0.0.1:port/</c></summary>
+    public Uri BaseAddress => new($"http://127.0.0.1:{Port}/");
+
+    /// <summary><c>ws://127.0.0.1:port/ws</c></summary>
+    public Uri WebSocket => new($"ws://127.0.0.1:{Port}/ws");
+
+    /// <summary>Calls this server.</summary>
+    public HttpClient Http { get; }
+
+    /// <summary>Its process id; another one after a restart.</summary>
+    public int Id => _process.Id;
+
+    /// <summary>What it printed since its last start.</summary>
+    public IReadOnlyList<string> Output => _process.Lines;
+
+    /// <summary>Starts a server and waits until it is ready.</summary>
+    /// <param name="port">The HTTP port; null: a free one.</param>
+    /// <param name="primary">Silo address (<c>127.0.0.1:port</c>) of the silo to form a cluster with; null: a cluster of its own.</param>
+    /// <param name="arguments">Further configuration: <c>--Notify:…=…</c>.</param>
+    public static async Task<ServerProcess> StartAsync(int? port = null, string? primary = null, params string[] arguments)
+    {
+        var http = port ?? Ports.Free();
+        var silo = Ports.Free();
+        string[] all =
+        [
+            "--urls", $"http://127.0.0.1:{http}",
+            "--Notify:Cluster:SiloPort", silo.ToString(CultureInfo.InvariantCulture),
+            "--Notify:Cluster:GatewayPort", Ports.Free().ToString(CultureInfo.InvariantCulture),
+            .. primary is null ? Array.Empty<string>() : ["--Notify:Cluster:Primary", primary],
+            .. arguments,
+        ];
+        var server = new ServerProcess(http, all) { SiloPort = silo };
+        try
+        {
+            await server.Ready();
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>A client of this server.</summary>
+    public Task<WsClient> ConnectAsync(string? user = null) => WsClient.ConnectAsync(WebSocket, user);
+
+    /// <summary>Publishes over HTTP and returns the answer's body.</summary>
+    /// <param name="channel">The channel.</param>
+    /// <param name="data">JSON text.</param>
+    public async Task<JsonElement> Publish(string channel, string data)
+    {
+        using var content = new StringContent($$"""{"channel":{{JsonSerializer.Serialize(channel)}},"data":{{data}}}""", Encoding.UTF8, "application/json");
+        using var reply = await Http.PostAsync(new Uri("api/events", UriKind.Relative), content);
+        return (int)reply.StatusCode == 202
+            ? await reply.Content.ReadFromJsonAsync<JsonElement>()
+            : throw new InvalidOperationException($"A publish on {channel} was answered {(int)reply.StatusCode}: {await reply.Content.ReadAsStringAsync()}");
+    }
+
+    /// <summary>Ends it as a crash does: SIGKILL.</summary>
+    public async Task KillAsync()
+    {
+        _process.Signal(ChildProcess.SigKill);
+        await _process.Exited();
+    }
+
+    /// <summary>Sends SIGINT (as Ctrl-C does) or SIGTERM and returns the exit code.</summary>
+    /// <param name="signal">Such as <see cref="ChildProcess.SigInt"/>.</param>
+    /// <param name="timeout">For its end; null: 40 s, more than the host's own shutdown timeout.</param>
+    public Task<int> StopAsync(int signal, TimeSpan? timeout = null)
+    {
+        _process.Signal(signal);
+        return _process.Exited(timeout ?? TimeSpan.FromSeconds(40));
+    }
+
+    /// <summary>Sends a signal and waits for nothing.</summary>
+    public void Signal(int signal) => _process.Signal(signal);
+
+    /// <summary>Waits for a line of its output.</summary>
+    public Task<string> Line(string what, Func<string, bool> wanted, TimeSpan? timeout = null) => _process.Line(what, wanted, timeout);
+
+    /// <summary>Starts it again with the same ports and arguments, after it has ended.</summary>
+    public async Task RestartAsync()
+    {
+        await _process.DisposeAsync();
+        _process = Launch();
+        await Ready();
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        await _process.DisposeAsync();
+    }
+
+    private ChildProcess Launch() => ChildProcess.Start(
+        "dotnet",
+        [ServerAssembly(), .. _arguments],
+        environment: new Dictionary<string, string?> { ["DOTNET_ENVIRONMENT"] = null, ["ASPNETCORE_ENVIRONMENT"] = null, ["ASPNETCORE_URLS"] = null });
+
+    private async Task Ready()
+    {
+        using var probe = new HttpClient { BaseAddress = BaseAddress, Timeout = TimeSpan.FromSeconds(2) };
+        try
+        {
+            await Until.True(
+                $"{BaseAddress}health/ready to answer 200",
+                async () =>
+                {
+                    if (_process.HasExited)
+                        throw new InvalidOperationException($"The server has ended.{_process.Tail()}");
+                    try
+                    {
+                        using var reply = await probe.GetAsync(new Uri("health/ready", UriKind.Relative));
+                        return reply.IsSuccessStatusCode;
+                    }
+                    catch (Exception notYet) when (notYet is HttpRequestException or TaskCanceledException)
+                    {
+                        return false;
+                    }
+                },
+                StartTimeout);
+        }
+        catch (TimeoutException late)
+        {
+            throw new TimeoutException($"{late.Message}{_process.Tail()}", late);
+        }
+    }
+
+    /// <summary>The server as it was built beside these tests: same configuration, same framework.</summary>
+    private static string ServerAssembly()
+    {
+        var output = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar)); // …/bin/Release/net10.0
+        var built = Repository.PathOf("src", "OrleansNotify.Server", "bin", output.Parent!.Name, output.Name, "OrleansNotify.Server.dll");
+        return File.Exists(built) ? built : throw new InvalidOperationException($"{built} is not there: build the solution first.");
+    }
+}
