@@ -1,3 +1,6 @@
+using Microsoft.Extensions.Logging;
+using OrleansNotify.AspNetCore.Telemetry;
+using OrleansNotify.Grains.Channels;
 using OrleansNotify.Protocol;
 
 namespace OrleansNotify.AspNetCore.Publishing;
@@ -6,9 +9,184 @@ namespace OrleansNotify.AspNetCore.Publishing;
 /// The road of every publication from this process to its channel grain. Concurrent publishes to one channel travel together: one grain call in
 /// flight per channel, at most 256 items each; the first goes at once, so that an idle channel pays nothing.
 /// </summary>
-public sealed class ChannelPublisher
+public sealed partial class ChannelPublisher : IDisposable
 {
-    /// <summary>Publishes one draft. Cancelling stops the waiting, never a call that is under way.</summary>
-    public ValueTask<PublishResult> Publish(string channel, PublicationDraft draft, CancellationToken cancellationToken = default) =>
-        throw new NotImplementedException();
+    // After this a publisher is told "unknown" rather than kept waiting; the call goes on.
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(2);
+
+    // How much later than the deadline the answer may come. One timer for all calls: one each would cost more than the call's own bookkeeping.
+    private static readonly TimeSpan SweepPeriod = TimeSpan.FromMilliseconds(250);
+
+    // Before the one retry: a moving activation needs a moment to be found at its new place.
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(20);
+
+    // So many locks that two processors seldom meet at one; a power of two.
+    private const int Stripes = 64;
+
+    private readonly ChannelLanes[] _lanes = new ChannelLanes[Stripes];
+    private readonly IGrainFactory _grains;
+    private readonly ChannelNamespaces _namespaces;
+    private readonly NotifyMetrics _metrics;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly ITimer _sweep;
+
+    /// <summary>Creates the one publisher of the process.</summary>
+    public ChannelPublisher(IGrainFactory grains, ChannelNamespaces namespaces, NotifyMetrics metrics, TimeProvider time, ILogger<ChannelPublisher> logger)
+    {
+        (_grains, _namespaces, _metrics, _time, _logger) = (grains, namespaces, metrics, time, logger);
+        for (var i = 0; i < Stripes; i++)
+            _lanes[i] = new ChannelLanes();
+        _sweep = time.CreateTimer(static publisher => ((ChannelPublisher)publisher!).Expire(), this, SweepPeriod, SweepPeriod);
+    }
+
+    /// <summary>Channels with a call in flight.</summary>
+    internal int Lanes => _lanes.Sum(lanes => lanes.Count);
+
+    /// <summary>
+    /// Publishes one draft. Whatever fails is in the result: nothing is thrown but the cancellation. Cancelling stops the waiting, never a call
+    /// that is under way.
+    /// </summary>
+    /// <param name="channel">A name that passes <see cref="ChannelName.TryCheck"/>.</param>
+    /// <param name="draft">What to publish.</param>
+    /// <param name="cancellationToken">Stops the waiting.</param>
+    /// <returns>Await it once.</returns>
+    public ValueTask<PublishResult> Publish(string channel, PublicationDraft draft, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(channel);
+        if (_namespaces.Find(channel) is null)
+            return new(Refuse(PublishRefusal.UnknownNamespace));
+        var item = new PendingPublication(draft, _time.GetTimestamp());
+        if (!LanesOf(channel).TryAdd(channel, item, out var call))
+            return new(Refuse(PublishRefusal.NotAccepted));
+        var answer = item.Answer;
+        if (call is not null)
+            _ = Run(call);
+        return cancellationToken.CanBeCanceled ? new(answer.AsTask().WaitAsync(cancellationToken)) : answer;
+    }
+
+    /// <inheritdoc />
+    public void Dispose() => _sweep.Dispose();
+
+    private ChannelLanes LanesOf(string channel) => _lanes[channel.GetHashCode(StringComparison.Ordinal) & (Stripes - 1)];
+
+    // Makes a call and those that collect behind it. Whoever publishes first to an idle channel makes the call on its own thread; what follows
+    // must not go on in that caller's scheduler.
+    private async Task Run(PublishCall call)
+    {
+        var lanes = LanesOf(call.Channel);
+        var sending = Send(call);
+        while (true)
+        {
+            var (results, refusal) = await sending.ConfigureAwait(false);
+            if (!lanes.TryComplete(call, _time.GetTimestamp(), out var next))
+                return;
+            if (next is not null)
+                sending = Send(next); // on its way before the publishers of the last one go on
+            Answer(call.Items, results, refusal);
+            if (next is null)
+                return;
+            call = next;
+        }
+    }
+
+    // The grain's answers, or why there are none.
+    private async ValueTask<(PublishResult[]? Results, PublishRefusal Refusal)> Send(PublishCall call)
+    {
+        var drafts = new PublicationDraft[call.Items.Length];
+        for (var i = 0; i < drafts.Length; i++)
+            drafts[i] = call.Items[i].Draft;
+        var sent = await SendOnce(call.Channel, drafts).ConfigureAwait(false);
+        if (!IsNotAccepted(sent) || call.IsAbandoned)
+            return sent;
+        // Nothing was numbered, so nothing can be doubled, and nothing of this channel has overtaken: it has one call in flight.
+        await Task.Delay(RetryDelay, _time).ConfigureAwait(false);
+        return call.IsAbandoned ? sent : await SendOnce(call.Channel, drafts).ConfigureAwait(false);
+    }
+
+    private async ValueTask<(PublishResult[]? Results, PublishRefusal Refusal)> SendOnce(string channel, PublicationDraft[] drafts)
+    {
+        ValueTask<PublishResult[]> call;
+        try
+        {
+            call = _grains.GetGrain<IChannelGrain>(channel).Publish(drafts);
+        }
+        catch (Exception exception)
+        {
+            LogNotSent(channel, exception);
+            return (null, PublishRefusal.NotAccepted);
+        }
+        try
+        {
+            var results = await call.ConfigureAwait(false);
+            return results.Length == drafts.Length ? (results, PublishRefusal.None) : (null, PublishRefusal.Unknown);
+        }
+        catch (Exception exception)
+        {
+            var refusal = PublishOutcome.Of(exception);
+            LogFailed(channel, refusal, exception);
+            return (null, refusal);
+        }
+    }
+
+    private static bool IsNotAccepted((PublishResult[]? Results, PublishRefusal Refusal) sent) =>
+        sent.Results is null
+            ? sent.Refusal == PublishRefusal.NotAccepted
+            : Array.TrueForAll(sent.Results, static result => result.Refusal == PublishRefusal.NotAccepted);
+
+    // Answers of a batch go on side by side; a single one right here, which saves a change of thread.
+    private void Answer(PendingPublication[] items, PublishResult[]? results, PublishRefusal refusal)
+    {
+        var published = 0;
+        if (results is not null)
+        {
+            foreach (var result in results)
+            {
+                if (result.Refusal != PublishRefusal.None)
+                    _metrics.Refused(result.Refusal);
+                else if (!result.Repeated)
+                    published++;
+            }
+        }
+        if (published > 0)
+            _metrics.Published(published);
+        for (var i = 0; i < items.Length; i++)
+            items[i].Complete(results is null ? Refuse(refusal) : results[i], inline: items.Length == 1);
+    }
+
+    private PublishResult Refuse(PublishRefusal refusal)
+    {
+        _metrics.Refused(refusal);
+        return new PublishResult(refusal, null, default);
+    }
+
+    private void Expire()
+    {
+        var now = _time.GetTimestamp();
+        var before = now - (long)(Deadline.TotalSeconds * _time.TimestampFrequency);
+        var abandoned = new List<PublishCall>();
+        var unsent = new List<PendingPublication>();
+        var next = new List<PublishCall>();
+        foreach (var lanes in _lanes)
+            lanes.Expire(before, now, abandoned, unsent, next);
+        foreach (var call in next)
+            _ = Run(call);
+        foreach (var call in abandoned)
+        {
+            LogDeadline(call.Channel, call.Items.Length);
+            foreach (var item in call.Items)
+                item.Complete(Refuse(PublishRefusal.Unknown), inline: false);
+        }
+        foreach (var item in unsent)
+            item.Complete(Refuse(PublishRefusal.NotAccepted), inline: false);
+    }
+
+    [LoggerMessage(4001, LogLevel.Warning, "Channel {Channel}: a publish could not be sent.")]
+    private partial void LogNotSent(string channel, Exception exception);
+
+    [LoggerMessage(4002, LogLevel.Warning, "Channel {Channel}: a publish failed ({Outcome}).")]
+    private partial void LogFailed(string channel, PublishRefusal outcome, Exception exception);
+
+    [LoggerMessage(4003, LogLevel.Warning, "Channel {Channel}: no answer to a publish of {Count} within the deadline.")]
+    private partial void LogDeadline(string channel, int count);
 }

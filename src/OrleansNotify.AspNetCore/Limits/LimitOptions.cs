@@ -1,0 +1,47 @@
+namespace OrleansNotify.AspNetCore.Limits;
+
+/// <summary>What one client or request may take. Bound from <c>Notify:Limits</c>, checked at start; every one of them is enforced.</summary>
+public sealed class LimitOptions
+{
+    /// <summary>The configuration section.</summary>
+    public const string Section = "Notify:Limits";
+
+    /// <summary>Largest WebSocket message from a client, in bytes; beyond it close 1009. Default 64 KiB; 1 KiB to 1 MiB.</summary>
+    public int MessageBytes { get; set; } = 64 << 10;
+
+    /// <summary>Largest body of a publish, and largest item of a batch, in bytes; beyond it 413. Default 64 KiB; 1 KiB to 1 MiB.</summary>
+    public int BodyBytes { get; set; } = 64 << 10;
+
+    /// <summary>Largest body of a batch, in bytes; beyond it 413. Default 1 MiB; 1 KiB to 16 MiB; at least <see cref="BodyBytes"/>.</summary>
+    public int BatchBytes { get; set; } = 1 << 20;
+
+    /// <summary>Most items of a batch; beyond it 413. Default 100; 1 to 1,000.</summary>
+    public int BatchItems { get; set; } = 100;
+
+    /// <summary>Most subscriptions of one connection; beyond it error 106. Default 128; 1 to 10,000.</summary>
+    public int SubscriptionsPerConnection { get; set; } = 128;
+
+    /// <summary>Bytes that may wait for one connection's socket; beyond it close 3008. Default 1 MiB; 64 KiB to 64 MiB.</summary>
+    public int OutboxBytes { get; set; } = 1 << 20;
+
+    /// <summary>How long a write to a socket may stand still; beyond it close 3008. Default 10 s; 1 s to 5 min.</summary>
+    public TimeSpan OutboxStall { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Time between two pings to a client; up to 10 % shorter, so that they spread. Default 25 s; 1 s to 1 h.</summary>
+    public TimeSpan PingInterval { get; set; } = TimeSpan.FromSeconds(25);
+
+    /// <summary>How long a ping may stay unanswered; beyond it close 3012. Default 8 s; 1 s to 5 min; shorter than <see cref="PingInterval"/>.</summary>
+    public TimeSpan PongTimeout { get; set; } = TimeSpan.FromSeconds(8);
+
+    /// <summary>How long a client may take to send the head of a request, a WebSocket handshake included. Default 10 s; 1 s to 5 min.</summary>
+    public TimeSpan HandshakeTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Most connections on one silo; beyond it 503. Default 100,000; 1 to 10,000,000.</summary>
+    public int ConnectionsPerSilo { get; set; } = 100_000;
+
+    /// <summary>Most handshakes under way at once on one silo; beyond it 503. Default 1,000; 1 to 1,000,000.</summary>
+    public int HandshakesAtOnce { get; set; } = 1_000;
+
+    /// <summary>How long a silo takes its leave of its connections when it stops. Default 20 s; 0 to 10 min.</summary>
+    public TimeSpan Drain { get; set; } = TimeSpan.FromSeconds(20);
+}

@@ -1,0 +1,191 @@
+using System.Runtime.InteropServices;
+
+namespace OrleansNotify.AspNetCore.Publishing;
+
+/// <summary>One call to a channel grain.</summary>
+/// <param name="channel">The channel.</param>
+/// <param name="items">What it carries, in order.</param>
+/// <param name="startedAt">Timestamp.</param>
+internal sealed class PublishCall(string channel, PendingPublication[] items, long startedAt)
+{
+    private volatile bool _isAbandoned;
+
+    /// <summary>The channel.</summary>
+    public string Channel => channel;
+
+    /// <summary>What it carries, in order.</summary>
+    public PendingPublication[] Items => items;
+
+    /// <summary>Timestamp.</summary>
+    public long StartedAt => startedAt;
+
+    /// <summary>True once its deadline has passed and its publishers were answered.</summary>
+    public bool IsAbandoned
+    {
+        get => _isAbandoned;
+        set => _isAbandoned = value;
+    }
+}
+
+/// <summary>
+/// Which channels have a call in flight, and what collects behind it. A channel is known here only while its call is in flight, so that names
+/// used once leave nothing behind. Thread-safe; makes no call itself: whoever gets a <see cref="PublishCall"/> makes it.
+/// </summary>
+internal sealed class ChannelLanes
+{
+    /// <summary>Most publications in one call.</summary>
+    public const int MaxItemsPerCall = 256;
+
+    /// <summary>Most payload bytes in one call, unless a single publication has more: a call should not hold up the link between two silos.</summary>
+    public const int MaxBytesPerCall = 1 << 20;
+
+    /// <summary>Most publications that may wait behind a call; the next one is not accepted.</summary>
+    public const int MaxWaitingItems = 4096;
+
+    /// <summary>Most payload bytes that may wait behind a call; the next publication is not accepted.</summary>
+    public const int MaxWaitingBytes = 16 << 20;
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, Lane> _lanes = new(StringComparer.Ordinal);
+
+    /// <summary>Channels with a call in flight.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+                return _lanes.Count;
+        }
+    }
+
+    /// <summary>Takes a publication in.</summary>
+    /// <param name="channel">Its channel.</param>
+    /// <param name="item">The publication.</param>
+    /// <param name="call">The call to make when none is in flight; null: the item waits for its turn.</param>
+    /// <returns>False when too much waits; the item was not taken.</returns>
+    public bool TryAdd(string channel, PendingPublication item, out PublishCall? call)
+    {
+        lock (_lock)
+        {
+            ref var lane = ref CollectionsMarshal.GetValueRefOrAddDefault(_lanes, channel, out var exists);
+            if (exists)
+            {
+                call = null;
+                return lane!.TryWait(item);
+            }
+            call = new PublishCall(channel, [item], item.Since);
+            lane = new Lane(call);
+            return true;
+        }
+    }
+
+    /// <summary>A call has come back.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="now">Timestamp.</param>
+    /// <param name="next">The call to make now; null when nothing waits and the lane is gone.</param>
+    /// <returns>False when the call was abandoned: its publishers have their answer, the lane has gone on.</returns>
+    public bool TryComplete(PublishCall call, long now, out PublishCall? next)
+    {
+        lock (_lock)
+        {
+            next = null;
+            if (!_lanes.TryGetValue(call.Channel, out var lane) || lane.Current != call)
+                return false;
+            next = Advance(call.Channel, lane, now);
+            return true;
+        }
+    }
+
+    /// <summary>Gives up calls that started, and takes out publications that have waited, before a moment.</summary>
+    /// <param name="before">Timestamp.</param>
+    /// <param name="now">Timestamp.</param>
+    /// <param name="abandoned">Gets the calls given up.</param>
+    /// <param name="unsent">Gets publications that were never sent.</param>
+    /// <param name="next">Gets the calls to make instead.</param>
+    public void Expire(long before, long now, List<PublishCall> abandoned, List<PendingPublication> unsent, List<PublishCall> next)
+    {
+        lock (_lock)
+        {
+            foreach (var (channel, lane) in _lanes) // removing what is enumerated is allowed
+            {
+                lane.TakeWaiting(before, unsent);
+                if (lane.Current.StartedAt >= before)
+                    continue;
+                lane.Current.IsAbandoned = true;
+                abandoned.Add(lane.Current);
+                if (Advance(channel, lane, now) is { } call)
+                    next.Add(call);
+            }
+        }
+    }
+
+    private PublishCall? Advance(string channel, Lane lane, long now)
+    {
+        var items = lane.TakeBatch();
+        if (items.Length == 0)
+        {
+            _lanes.Remove(channel);
+            return null;
+        }
+        return lane.Current = new PublishCall(channel, items, now);
+    }
+
+    private sealed class Lane(PublishCall current)
+    {
+        private PendingPublication? _first;
+        private PendingPublication? _last;
+        private int _count;
+        private int _bytes;
+
+        public PublishCall Current { get; set; } = current;
+
+        public bool TryWait(PendingPublication item)
+        {
+            if (_count == MaxWaitingItems || _bytes + item.Draft.Data.Length > MaxWaitingBytes)
+                return false;
+            if (_last is null)
+                _first = item;
+            else
+                _last.Next = item;
+            _last = item;
+            _count++;
+            _bytes += item.Draft.Data.Length;
+            return true;
+        }
+
+        public PendingPublication[] TakeBatch()
+        {
+            var count = 0;
+            var bytes = 0;
+            for (var item = _first; item is not null && count < MaxItemsPerCall; item = item.Next)
+            {
+                bytes += item.Draft.Data.Length;
+                if (count > 0 && bytes > MaxBytesPerCall)
+                    break;
+                count++;
+            }
+            var batch = new PendingPublication[count];
+            for (var i = 0; i < count; i++)
+                batch[i] = Pop();
+            return batch;
+        }
+
+        public void TakeWaiting(long before, List<PendingPublication> taken)
+        {
+            while (_first is not null && _first.Since < before)
+                taken.Add(Pop());
+        }
+
+        private PendingPublication Pop()
+        {
+            var item = _first!;
+            _first = item.Next;
+            item.Next = null;
+            if (_first is null)
+                _last = null;
+            _count--;
+            _bytes -= item.Draft.Data.Length;
+            return item;
+        }
+    }
+}
