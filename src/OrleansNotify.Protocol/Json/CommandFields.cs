@@ -131,8 +131,11 @@ internal ref struct CommandFields
         count = null;
         if (!Has(field))
             return true;
-        if (_slices[(int)field].Kind != JsonTokenType.Number || !TryWhole(Raw(field), out var value) || value > (ulong)max)
-            return Fail(Expected(field, $"a whole number from 0 to {max}, in digits only"));
+        var kind = _slices[(int)field].Kind;
+        if (kind != JsonTokenType.Number)
+            return Fail(Expected(field, $"a whole number from 0 to {max}"));
+        if (!TryWhole(Raw(field), out var value) || value > (ulong)max)
+            return Fail($"\"{Name(field)}\" must be a whole number from 0 to {max}, in digits only.");
         count = (int)value;
         return true;
     }
@@ -235,7 +238,7 @@ internal ref struct CommandFields
         JsonTokenType.StartObject => "an object",
         JsonTokenType.StartArray => "an array",
         JsonTokenType.String => "a string",
-        JsonTokenType.Number => "such a number",
+        JsonTokenType.Number => "a number",
         JsonTokenType.Null => "null",
         _ => "true or false",
     };

@@ -160,7 +160,7 @@ public class JsonCommandReaderTests
     [InlineData("\"history\":1e2", "\"history\" must be a whole number")]
     [InlineData("\"history\":-0", "\"history\" must be a whole number")]
     [InlineData("\"history\":99999999999999999999999", "\"history\" must be a whole number")]
-    [InlineData("\"history\":\"5\"", "\"history\" must be a whole number from 0 to 300, in digits only, not a string")]
+    [InlineData("\"history\":\"5\"", "\"history\" must be a whole number from 0 to 300, not a string")]
     [InlineData("\"history\":true", "\"history\" must be")]
     [InlineData("\"recover\":5", "\"recover\" must be an object")]
     [InlineData("\"recover\":{}", "\"epoch\" is missing")]
