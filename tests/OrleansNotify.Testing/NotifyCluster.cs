@@ -3,11 +3,9 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Orleans.Runtime;
 using Orleans.TestingHost;
 using OrleansNotify.AspNetCore;
 using OrleansNotify.AspNetCore.Api;
@@ -122,7 +120,7 @@ public sealed class NotifySilo
     internal NotifySilo(InProcessSiloHandle handle)
     {
         Handle = handle;
-        Http = new HttpClient { BaseAddress = new Uri(Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First()) };
+        Http = new HttpClient { BaseAddress = new Uri(Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()) };
         WebSocket = new UriBuilder(Http.BaseAddress) { Scheme = "ws", Path = "/ws" }.Uri;
     }
 

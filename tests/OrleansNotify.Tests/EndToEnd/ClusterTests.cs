@@ -22,7 +22,7 @@ public sealed class ClusterTests : IAsyncLifetime
 
         await Task.WhenAll(_cluster.Silos.Select((silo, i) => silo.Http.PublishMany("all", (i * 1000) + 1, (i * 1000) + 100)));
 
-        var orders = new List<int[]>();
+        var orders = new List<IEnumerable<int>>();
         foreach (var client in clients)
         {
             var events = await client.TakeEvents(300);

@@ -72,11 +72,11 @@ internal static class Http
     public static async Task<JsonElement> Take(this WsClient client, string type, string? channel = null) =>
         (await client.Next(type, frame => channel is null || frame.Channel == channel)).Json;
 
-    public static int[] Numbers(this IEnumerable<WsFrame> events) => events.Select(e => e.Json).Numbers();
+    public static IEnumerable<int> Numbers(this IEnumerable<WsFrame> events) => events.Select(e => e.Json).Numbers();
 
     public static ulong[] Offsets(this IEnumerable<WsFrame> events) => events.Select(e => e.Json).Offsets();
 
-    public static int[] Numbers(this IEnumerable<JsonElement> events) => [.. events.Select(e => e.GetProperty("data").GetProperty("n").GetInt32())];
+    public static IEnumerable<int> Numbers(this IEnumerable<JsonElement> events) => events.Select(e => e.GetProperty("data").GetProperty("n").GetInt32()).ToArray();
 
     public static ulong[] Offsets(this IEnumerable<JsonElement> events) => [.. events.Select(e => e.GetProperty("offset").GetUInt64())];
 
