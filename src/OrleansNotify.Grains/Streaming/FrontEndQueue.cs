@@ -36,9 +36,8 @@ internal sealed partial class FrontEndQueue
         FrontEnd = frontEnd;
         _limits = limits;
         _logger = logger;
-        var key = frontEnd.ToParsableString();
-        StreamId = StreamId.Create(StreamNamespace, key);
-        Id = QueueId.GetQueueId(key, 0, (uint)frontEnd.GetConsistentHashCode());
+        StreamId = StreamOf(frontEnd);
+        Id = QueueId.GetQueueId(frontEnd.ToParsableString(), 0, (uint)frontEnd.GetConsistentHashCode());
         _wakeUp = [new WakeUp(StreamId)];
     }
 
@@ -50,8 +49,10 @@ internal sealed partial class FrontEndQueue
 
     public QueueId Id { get; }
 
-    /// <summary>The handle by which writers reach this queue through the stream provider; set at the first write.</summary>
-    public IAsyncStream<StreamEnvelope>? Stream { get; set; }
+    /// <summary>The handle by which writers reach this queue through the stream provider. Null only where there is no provider.</summary>
+    public IAsyncStream<StreamEnvelope>? Stream { get; init; }
+
+    public static StreamId StreamOf(SiloAddress frontEnd) => StreamId.Create(StreamNamespace, frontEnd.ToParsableString());
 
     /// <summary>False: over a bound, or closed; the envelope is skipped and counted.</summary>
     public bool TryWrite(StreamEnvelope envelope)
@@ -163,6 +164,13 @@ internal sealed partial class FrontEndQueue
             _idle ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             return _idle.Task;
         }
+    }
+
+    /// <summary>Takes nothing more; what is queued is still delivered.</summary>
+    public void Refuse()
+    {
+        lock (_gate)
+            _closed = true;
     }
 
     /// <summary>Takes nothing more; what is queued is dropped. Calling twice is safe.</summary>

@@ -1,4 +1,6 @@
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Orleans.Configuration;
 using Orleans.Streams;
 
 namespace OrleansNotify.Grains.Streaming;
@@ -7,9 +9,12 @@ namespace OrleansNotify.Grains.Streaming;
 /// Tells Orleans which queues this silo pulls from: all of its own and no other's, so nothing ever moves between silos. Follows membership.
 /// </summary>
 internal sealed partial class FrontEndQueueBalancer(
-    FrontEndQueues queues, IClusterMembershipService membership, TimeProvider time, ILogger<FrontEndQueueBalancer> logger)
+    FrontEndQueues queues, IClusterMembershipService membership, IServiceProvider services, TimeProvider time, ILogger<FrontEndQueueBalancer> logger)
     : IStreamQueueMapper, IStreamQueueBalancer, ILifecycleParticipant<ISiloLifecycle>, IDisposable
 {
+    // Behind the provider's own initialisation, before its agents start and before any grain runs.
+    private const int Stage = StreamLifecycleOptions.DEFAULT_INIT_STAGE + 1;
+
     private static readonly TimeSpan RefreshAtMost = TimeSpan.FromSeconds(1);
 
     private readonly CancellationTokenSource _stopping = new();
@@ -19,7 +24,7 @@ internal sealed partial class FrontEndQueueBalancer(
     private long _refreshedAt;
 
     public void Participate(ISiloLifecycle lifecycle) =>
-        lifecycle.Subscribe(nameof(FrontEndQueueBalancer), ServiceLifecycleStage.RuntimeGrainServices, Start, Stop);
+        lifecycle.Subscribe(nameof(FrontEndQueueBalancer), Stage, Start, Stop);
 
     public IEnumerable<QueueId> GetAllQueues() => GetMyQueues();
 
@@ -65,11 +70,11 @@ internal sealed partial class FrontEndQueueBalancer(
 
     public void Dispose() => _stopping.Dispose();
 
-    private Task Start(CancellationToken cancellationToken)
+    private async Task Start(CancellationToken cancellationToken)
     {
-        queues.Follow(FrontEndsIn(membership.CurrentSnapshot));
-        _watching = Task.Run(Watch, CancellationToken.None);
-        return Task.CompletedTask;
+        var provider = services.GetRequiredKeyedService<IStreamProvider>(FrontEndStreaming.ProviderName);
+        await Task.Run(() => queues.Follow(FrontEndsIn(membership.CurrentSnapshot), provider), cancellationToken);
+        _watching = Task.Run(() => Watch(provider), CancellationToken.None);
     }
 
     private async Task Stop(CancellationToken cancellationToken)
@@ -78,7 +83,7 @@ internal sealed partial class FrontEndQueueBalancer(
         await _watching;
     }
 
-    private async Task Watch()
+    private async Task Watch(IStreamProvider provider)
     {
         while (!_stopping.IsCancellationRequested)
         {
@@ -86,7 +91,7 @@ internal sealed partial class FrontEndQueueBalancer(
             {
                 await foreach (var snapshot in membership.MembershipUpdates.WithCancellation(_stopping.Token))
                 {
-                    if (queues.Follow(FrontEndsIn(snapshot)))
+                    if (queues.Follow(FrontEndsIn(snapshot), provider))
                         Notify();
                 }
 

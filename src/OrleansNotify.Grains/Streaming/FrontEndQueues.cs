@@ -51,8 +51,10 @@ internal sealed partial class FrontEndQueues(IOptions<FrontEndStreamOptions> opt
     public FrontEndQueueStatus[] PerFrontEnd() => [.. All.Select(queue => queue.Status)];
 
     /// <summary>Makes the queues those of exactly these silos. What is queued for any other is dropped: its sockets are closed, or it is dead.</summary>
+    /// <param name="frontEnds">The silos.</param>
+    /// <param name="provider">Where writers get their handles from. Not called inside an activation: the handle would end with it.</param>
     /// <returns>Whether anything changed.</returns>
-    public bool Follow(IReadOnlyCollection<SiloAddress> frontEnds)
+    public bool Follow(IReadOnlyCollection<SiloAddress> frontEnds, IStreamProvider provider)
     {
         lock (_changing)
         {
@@ -77,7 +79,7 @@ internal sealed partial class FrontEndQueues(IOptions<FrontEndStreamOptions> opt
                 if (_bySilo.ContainsKey(frontEnd))
                     continue;
                 changed = true;
-                var queue = new FrontEndQueue(frontEnd, options.Value, logger);
+                var queue = new FrontEndQueue(frontEnd, options.Value, logger) { Stream = provider.GetStream<StreamEnvelope>(FrontEndQueue.StreamOf(frontEnd)) };
                 _byStream[queue.StreamId] = queue;
                 _bySilo[frontEnd] = queue;
                 LogAdded(frontEnd);
@@ -87,14 +89,14 @@ internal sealed partial class FrontEndQueues(IOptions<FrontEndStreamOptions> opt
         }
     }
 
-    /// <summary>The silo stops: every queue takes nothing more, and none is added.</summary>
-    public void Close()
+    /// <summary>The silo stops: no queue is added, none takes anything more. What they have is still delivered.</summary>
+    public void Refuse()
     {
         lock (_changing)
         {
             _closed = true;
             foreach (var queue in All)
-                queue.Close();
+                queue.Refuse();
         }
     }
 

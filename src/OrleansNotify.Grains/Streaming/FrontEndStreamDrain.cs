@@ -5,7 +5,8 @@ namespace OrleansNotify.Grains.Streaming;
 
 /// <summary>
 /// At a graceful stop: after the grains of this silo have ended and before its pulling agents do, waits until what the queues had accepted for
-/// front-ends alive is delivered.
+/// front-ends alive is delivered. A delivery under way to a front-end that hangs can hold the stop longer: Orleans' agents wait for its answer, until
+/// the call's response timeout (30 s) or until membership calls that silo dead.
 /// </summary>
 internal sealed partial class FrontEndStreamDrain(
     FrontEndQueues queues, IOptions<FrontEndStreamOptions> options, TimeProvider time, ILogger<FrontEndStreamDrain> logger) : ILifecycleParticipant<ISiloLifecycle>
@@ -24,7 +25,8 @@ internal sealed partial class FrontEndStreamDrain(
 
     private async Task Drain(CancellationToken cancellationToken)
     {
-        // Without a queue of its own by now: this silo's status has said for a while that it shuts down.
+        // The grains that write are gone. This silo has no queue of its own by now: its status has said for a while that it shuts down.
+        queues.Refuse();
         var idle = Task.WhenAll(queues.All.Select(queue => queue.WhenIdle()));
         try
         {
@@ -34,8 +36,6 @@ internal sealed partial class FrontEndStreamDrain(
         {
             LogUndelivered(queues.PerFrontEnd().Sum(queue => queue.QueuedEnvelopes));
         }
-
-        queues.Close();
     }
 
     [LoggerMessage(1004, LogLevel.Warning, "Stopping with {Envelopes} envelopes undelivered, besides those under way: a front-end does not take them.")]

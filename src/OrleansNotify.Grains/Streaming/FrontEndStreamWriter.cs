@@ -1,19 +1,15 @@
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Orleans.Streams;
 
 namespace OrleansNotify.Grains.Streaming;
 
 /// <summary>Writes to front-ends through Orleans' stream provider, from grains and background services alike. Singleton, thread-safe.</summary>
 internal sealed partial class FrontEndStreamWriter(
-    FrontEndQueues queues, FrontEndQueueBalancer balancer, IServiceProvider services, ILogger<FrontEndStreamWriter> logger) : IFrontEndStreams
+    FrontEndQueues queues, FrontEndQueueBalancer balancer, ILogger<FrontEndStreamWriter> logger) : IFrontEndStreams
 {
-    private readonly Lazy<IStreamProvider> _provider = new(() => services.GetRequiredKeyedService<IStreamProvider>(FrontEndStreaming.ProviderName));
-
     public bool TryWrite(SiloAddress frontEnd, StreamEnvelope envelope)
     {
-        // Queues are there from the moment the silo knows its cluster: before any grain runs, after the provider is ready.
-        if (queues.Find(frontEnd) is not { } queue)
+        // Queues are there before any grain runs.
+        if (queues.Find(frontEnd) is not { Stream: { } stream })
         {
             queues.CountUnknown();
             balancer.LookAgain();
@@ -22,7 +18,6 @@ internal sealed partial class FrontEndStreamWriter(
 
         try
         {
-            var stream = queue.Stream ??= _provider.Value.GetStream<StreamEnvelope>(queue.StreamId);
             return ReferenceEquals(stream.OnNextAsync(envelope), FrontEndQueueAdapter.Written);
         }
         catch (Exception problem)

@@ -14,8 +14,6 @@ public class FrontEndStreamsMembershipTests
         var writing = Task.Run(() =>
         {
             // Writes until the silo takes no more: refusals end a writer's run, so what arrives is 1..n without a hole.
-            for (var i = 0; i < readers.Length; i++)
-                _ = accepted[i];
             var open = new[] { true, true };
             while (!stopped.IsCancellationRequested && (open[0] || open[1]))
             {
@@ -82,25 +80,5 @@ public class FrontEndStreamsMembershipTests
         first.WriteAll(again.SiloAddress, 6, 10);
         await again.FrontEnd().Has(5);
         Assert.Equal(Envelopes.Numbers(6, 10), again.FrontEnd().From(first));
-    }
-
-    [Fact]
-    public async Task A_front_end_frozen_while_its_silo_stops_holds_the_stop_of_another_silo_no_longer_than_the_drain()
-    {
-        await using var cluster = await StreamCluster.StartAsync(3, settings: ("DrainTimeout", "00:00:01"));
-        var (stopping, frozen, healthy) = (cluster.Silos[0], cluster.Silos[1], cluster.Silos[2]);
-        var address = stopping.SiloAddress;
-        frozen.FrontEnd().Freeze();
-        stopping.WriteAll(frozen.SiloAddress, 1, 10);
-        stopping.WriteAll(healthy.SiloAddress, 1, 10);
-
-        var began = TimeProvider.System.GetTimestamp();
-        await cluster.StopAsync(stopping);
-        var took = TimeProvider.System.GetElapsedTime(began);
-        frozen.FrontEnd().Thaw();
-
-        await healthy.FrontEnd().Has(10);
-        Assert.Equal(Envelopes.Numbers(1, 10), healthy.FrontEnd().From(address));
-        Assert.True(took < TimeSpan.FromSeconds(8), $"the stop took {took}");
     }
 }
