@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Console;
 using OrleansNotify.AspNetCore;
+using OrleansNotify.Server.Page;
 
 namespace OrleansNotify.Server.Hosting;
 
@@ -50,6 +51,7 @@ public static class NotifyServer
         var app = builder.Build();
         app.UseOrleansNotify();
         app.MapOrleansNotify();
+        app.MapPage();
         return app;
     }
 }

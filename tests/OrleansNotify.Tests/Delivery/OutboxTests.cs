@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Time.Testing;
 using OrleansNotify.AspNetCore.Delivery;
-using OrleansNotify.AspNetCore.Telemetry;
 
 namespace OrleansNotify.Tests.Delivery;
 

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Orleans.Runtime;
 using OrleansNotify.Grains.Channels;
 using OrleansNotify.Protocol;
 using OrleansNotify.Testing;

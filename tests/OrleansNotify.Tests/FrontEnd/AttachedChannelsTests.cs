@@ -1,6 +1,5 @@
 using System.Net;
 using Microsoft.Extensions.Time.Testing;
-using Orleans.Runtime;
 using OrleansNotify.AspNetCore.FrontEnd;
 using OrleansNotify.Grains.Streaming;
 
