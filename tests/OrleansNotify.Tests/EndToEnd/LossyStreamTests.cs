@@ -15,7 +15,10 @@ public sealed class LossyStreamTests
     [InlineData(2)]
     public async Task One_percent_lost_repeated_and_reordered_leaves_no_trace(int seed)
     {
-        await using var cluster = await NotifyCluster.StartAsync(2, configure: (_, services) => Inject(services, receiver => new Lossy(receiver, seed)));
+        await using var cluster = await NotifyCluster.StartAsync(
+            2,
+            new() { ["Notify:Namespaces:default:HistorySize"] = "1000" }, // at this rate the default of 100 is a tenth of a second of a busy test machine
+            (_, services) => Inject(services, receiver => new Lossy(receiver, seed)));
         var clients = new List<WsClient>();
         foreach (var silo in cluster.Silos)
         {
