@@ -1,0 +1,20 @@
+using BenchmarkDotNet.Running;
+using OrleansNotify.Benchmarks.Micro;
+
+// One verb per question; each writes its table to results/.
+switch (args)
+{
+    case ["streams", .. var rest]:
+        await StreamsMeasurement.RunAsync(rest);
+        return 0;
+    case ["micro", .. var rest]:
+        BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(rest);
+        return 0;
+    default:
+        Console.Error.WriteLine("""
+            Usage: dotnet run -c Release --project tests/OrleansNotify.Benchmarks -- <verb>
+              streams [rounds]   our stream provider beside explicit subscription and Orleans' memory streams → results/streams.md
+              micro [options]    BenchmarkDotNet: the classes under Micro/
+            """);
+        return 2;
+}
