@@ -24,6 +24,7 @@ public static class OrleansNotifyExtensions
     public static IServiceCollection AddOrleansNotify(this IServiceCollection services, IConfiguration configuration)
     {
         services.TryAddSingleton(TimeProvider.System);
+        services.AddRouting();
         services.AddNotifyApi(configuration);
         services.AddOptions<DevelopmentOptions>().BindConfiguration("Notify:Development");
         services.AddSingleton<ChannelCalls>();
