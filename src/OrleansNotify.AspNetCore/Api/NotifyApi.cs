@@ -1,38 +1,164 @@
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
+using Microsoft.OpenApi;
+using OpenTelemetry.Metrics;
 using OrleansNotify.AspNetCore.FrontEnd;
 using OrleansNotify.AspNetCore.Limits;
 using OrleansNotify.AspNetCore.Publishing;
+using OrleansNotify.AspNetCore.Security;
 using OrleansNotify.AspNetCore.Telemetry;
+using Scalar.AspNetCore;
 
 namespace OrleansNotify.AspNetCore.Api;
 
 /// <summary>Puts the HTTP side together: publishing, statistics, connections, channels, health, metrics, documentation.</summary>
 internal static class NotifyApi
 {
-    /// <summary>Adds what the endpoints need, the publisher, the counts and the metrics.</summary>
+    // .NET's own meter of the process: memory, garbage collection, thread pool. The meter of Orleans stays off: it would measure every message.
+    private const string RuntimeMeter = "System.Runtime";
+
+    /// <summary>Adds what the endpoints need, the publisher, the counts and the metrics. Call it after <c>UseOrleans</c>: the reporter stops before the silo.</summary>
     public static IServiceCollection AddNotifyApi(this IServiceCollection services, IConfiguration configuration)
     {
         services.TryAddSingleton(TimeProvider.System);
-        services.AddMetrics();
         services.AddOptions<LimitOptions>().Bind(configuration.GetSection(LimitOptions.Section)).ValidateOnStart();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LimitOptions>, LimitOptionsCheck>());
+        services.AddOptions<SecurityOptions>().Bind(configuration.GetSection(SecurityOptions.Section)).ValidateOnStart();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<SecurityOptions>, SecurityOptionsCheck>());
         services.AddOptions<KestrelServerOptions>().Configure<IOptions<LimitOptions>>(
             (kestrel, limits) => kestrel.Limits.RequestHeadersTimeout = limits.Value.HandshakeTimeout);
-        services.TryAddSingleton<SubscriptionCounts>();
-        services.TryAddSingleton<NotifyMetrics>();
-        services.TryAddSingleton<ChannelPublisher>();
+        services.AddSingleton<OriginGuard>();
+        services.AddSingleton<HostGuard>();
+        services.AddSingleton<SubscriptionCounts>();
+        services.AddSingleton<NotifyMetrics>();
+        services.AddSingleton<ChannelPublisher>();
+        services.AddSingleton<PublishEndpoint>();
+        services.AddSingleton<BatchEndpoint>();
+        services.AddSingleton<StatsReporter>();
+        services.AddHostedService(s => s.GetRequiredService<StatsReporter>());
+        services.AddSingleton<StatsEndpoint>();
+        services.AddSingleton<ClusterSilos>();
+        services.AddSingleton<ConnectionsEndpoints>();
+        services.AddSingleton<ChannelList>();
+        services.AddSingleton<ChannelsEndpoints>();
+        services.AddHealthChecks()
+            .AddCheck<SiloHealth>("silo", tags: [Health.Ready])
+            .AddCheck<FrontEndHealth>("front_end", tags: [Health.Ready])
+            .AddCheck<HostHealth>("host", tags: [Health.Ready]);
+        services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default));
+        services.AddOpenApi(ApiDocument.Name, document => document.AddDocumentTransformer(ApiDocument.Describe));
+        services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(NotifyMetrics.MeterName).AddMeter(RuntimeMeter).AddPrometheusExporter());
         return services;
     }
 
-    /// <summary>Origin and host checks.</summary>
-    public static IApplicationBuilder UseNotifySecurity(this IApplicationBuilder app) => app;
+    /// <summary>Origin and host checks, and a body for every error under <c>/api</c>: before anything that answers.</summary>
+    public static IApplicationBuilder UseNotifySecurity(this IApplicationBuilder app) =>
+        app.UseMiddleware<SecurityMiddleware>().UseMiddleware<ApiErrors>();
 
     /// <summary><c>/api</c>, <c>/health</c>, <c>/metrics</c>, <c>/openapi/v1.json</c>, <c>/docs</c>.</summary>
-    public static IEndpointRouteBuilder MapNotifyApi(this IEndpointRouteBuilder routes) => routes;
+    public static IEndpointRouteBuilder MapNotifyApi(this IEndpointRouteBuilder routes)
+    {
+        var api = routes.MapGroup("/api");
+        MapPublishing(api, routes.ServiceProvider);
+        MapStats(api);
+        MapConnections(api);
+        MapChannels(api);
+        routes.MapHealthChecks("/health", Health.All);
+        routes.MapHealthChecks("/health/live", Health.Live);
+        routes.MapHealthChecks("/health/ready", Health.Readiness);
+        routes.MapPrometheusScrapingEndpoint("/metrics");
+        routes.MapOpenApi();
+        routes.MapScalarApiReference("/docs", Offline).ExcludeFromDescription();
+        return routes;
+    }
+
+    // The page's script is served from here, and it is told to fetch nothing from anywhere else.
+    private static void Offline(ScalarOptions docs)
+    {
+        docs.Title = "OrleansNotify API";
+        docs.BundleUrl = null;
+        docs.DefaultFonts = false;
+        docs.Telemetry = false;
+        docs.ProxyUrl = null;
+        docs.HideClientButton = true;
+        docs.ShowDeveloperTools = DeveloperToolsVisibility.Never;
+        docs.Agent = new ScalarAgentOptions { Disabled = true };
+        docs.Mcp = new ScalarMcpOptions { Disabled = true };
+    }
+
+    private static void MapPublishing(IEndpointRouteBuilder api, IServiceProvider services)
+    {
+        var publish = services.GetRequiredService<PublishEndpoint>();
+        var batch = services.GetRequiredService<BatchEndpoint>();
+        MapBare(api, "/events", publish.Invoke)
+            .WithMetadata(AnswersItsErrors.Instance)
+            .WithTags("Publish").WithName("publish").WithSummary("Publish an event")
+            .ProducesProblem(400).ProducesProblem(413).ProducesProblem(415).ProducesProblem(422).ProducesProblem(503)
+            .AddOpenApiOperationTransformer(ApiDocument.Publish);
+        MapBare(api, "/events/batch", batch.Invoke)
+            .WithTags("Publish").WithName("publishBatch").WithSummary("Publish up to 100 events")
+            .WithDescription("A JSON array, or application/x-ndjson with one event a line. A bad item fails alone; items of one channel go in their order.")
+            .ProducesProblem(400).ProducesProblem(413).ProducesProblem(415)
+            .AddOpenApiOperationTransformer(ApiDocument.PublishBatch);
+    }
+
+    // As a plain request delegate; its method, said here, puts it into the OpenAPI document.
+    private static IEndpointConventionBuilder MapBare(IEndpointRouteBuilder api, string pattern, RequestDelegate handler) =>
+        api.MapPost(pattern, handler).WithMetadata(handler.Method);
+
+    private static void MapStats(IEndpointRouteBuilder api) =>
+        api.MapGet("/stats", (StatsEndpoint stats, CancellationToken cancellationToken) => stats.Read(cancellationToken))
+            .WithTags("Look").WithName("stats").WithSummary("Statistics of the cluster")
+            .Produces<StatsReply>();
+
+    private static void MapConnections(IEndpointRouteBuilder api)
+    {
+        api.MapGet("/connections", (HttpRequest request, ConnectionsEndpoints connections, CancellationToken cancellationToken) => connections.List(request, cancellationToken))
+            .WithTags("Connections").WithName("connections").WithSummary("Active connections of the cluster")
+            .Takes(
+                ("channel", JsonSchemaType.String, "Only those subscribed to it."),
+                ("user", JsonSchemaType.String, "Only this user's."),
+                ("limit", JsonSchemaType.Integer, $"1 to {ConnectionsEndpoints.MaxLimit}; default {ConnectionsEndpoints.DefaultLimit}."),
+                ("after", JsonSchemaType.String, "The last id of the page before."))
+            .Produces<ConnectionsReply>().ProducesProblem(400);
+        api.MapDelete("/connections/{id}", (string id, ConnectionsEndpoints connections, CancellationToken cancellationToken) => connections.Disconnect(id, cancellationToken))
+            .WithTags("Connections").WithName("disconnect").WithSummary("Disconnect one connection (close 3503: the client does not come back by itself)")
+            .Produces(204).ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
+        api.MapPost("/users/{user}/disconnect", (string user, ConnectionsEndpoints connections, CancellationToken cancellationToken) => connections.DisconnectUser(user, cancellationToken))
+            .WithTags("Connections").WithName("disconnectUser").WithSummary("Disconnect all connections of a user")
+            .Produces<DisconnectReply>().ProducesProblem(400);
+    }
+
+    private static void MapChannels(IEndpointRouteBuilder api)
+    {
+        const string Encoded = "The name is percent-encoded once: '/' as %2F, '#' as %23.";
+        api.MapGet("/channels", (HttpRequest request, ChannelsEndpoints channels, CancellationToken cancellationToken) => channels.List(request, cancellationToken))
+            .WithTags("Channels").WithName("channels").WithSummary("Live channels of the cluster, by name")
+            .Takes(
+                ("pattern", JsonSchemaType.String, "Such as chat.* (one level) or chat.** (one or more)."),
+                ("limit", JsonSchemaType.Integer, $"1 to {ChannelsEndpoints.MaxLimit}; default {ChannelsEndpoints.DefaultLimit}."),
+                ("after", JsonSchemaType.String, "The \"next\" of the page before."))
+            .Produces<ChannelsReply>().ProducesProblem(400);
+        api.MapGet("/channels/{channel}", (string channel, HttpContext context, ChannelsEndpoints channels) => channels.Get(channel, context))
+            .WithTags("Channels").WithName("channel").WithSummary("Where a channel stands").WithDescription(Encoded)
+            .Produces<ChannelReply>().ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
+        api.MapGet("/channels/{channel}/history", (string channel, HttpContext context, ChannelsEndpoints channels) => channels.History(channel, context))
+            .WithTags("Channels").WithName("history").WithSummary("What a channel keeps").WithDescription(Encoded)
+            .Takes(
+                ("since", JsonSchemaType.Integer, "Only publications of a higher offset."),
+                ("epoch", JsonSchemaType.String, "The epoch 'since' belongs to; when the channel has another by now, or has not come as far, the answer is 409 with its position."),
+                ("limit", JsonSchemaType.Integer, $"0 (the position alone) to {ChannelsEndpoints.MaxHistory}; default {ChannelsEndpoints.MaxHistory}."),
+                ("reverse", JsonSchemaType.Boolean, "Newest first: with a limit, the last ones."))
+            .ProducesProblem(400).ProducesProblem(404).ProducesProblem(409).ProducesProblem(503)
+            .AddOpenApiOperationTransformer(ApiDocument.History);
+        api.MapDelete("/channels/{channel}/history", (string channel, HttpContext context, ChannelsEndpoints channels) => channels.Erase(channel, context))
+            .WithTags("Channels").WithName("eraseHistory").WithSummary("Erase what a channel keeps; offsets go on").WithDescription(Encoded)
+            .Produces(204).ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
+    }
 }

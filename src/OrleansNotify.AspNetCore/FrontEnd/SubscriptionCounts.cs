@@ -111,6 +111,13 @@ public sealed class SubscriptionCounts
         }
     }
 
+    /// <summary>As <see cref="TakeAll"/>, without taking.</summary>
+    internal (int Connections, Dictionary<string, int> Channels) Peek()
+    {
+        lock (_lock)
+            return (_connections, new Dictionary<string, int>(_channels, StringComparer.Ordinal));
+    }
+
     private static TaskCompletionSource NewChange() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private void SetChanged()

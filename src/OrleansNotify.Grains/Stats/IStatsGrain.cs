@@ -12,7 +12,17 @@ public interface IStatsGrain : IGrainWithIntegerKey
     /// <summary>The sum over the silos alive. Waits at most 1 s for silos that have not reported to a fresh activation, then says partial.</summary>
     [Alias("Read")]
     ValueTask<ClusterStats> Read(CancellationToken cancellationToken = default);
+
+    /// <summary>As <see cref="Read"/>, of one channel.</summary>
+    [Alias("Count")]
+    ValueTask<ChannelCount> Count(string channel, CancellationToken cancellationToken = default);
 }
+
+/// <summary>Subscriptions to a channel.</summary>
+/// <param name="Subscriptions">In the whole cluster; 0 for '@' and '#' channels, which are not counted.</param>
+/// <param name="Partial">As in <see cref="ClusterStats"/>.</param>
+[GenerateSerializer, Immutable, Alias("notify.ChannelCount")]
+public readonly record struct ChannelCount([property: Id(0)] int Subscriptions, [property: Id(1)] bool Partial);
 
 /// <summary>What changed on a silo since its last report, or everything.</summary>
 /// <param name="Silo">The silo.</param>

@@ -1,0 +1,48 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace OrleansNotify.AspNetCore.Api;
+
+/// <summary>What is said when a request fails: RFC 9457 problem+json with a sentence that says what is wrong and what to do.</summary>
+internal static class ApiProblem
+{
+    /// <summary>Nothing is lost by asking again after so many seconds.</summary>
+    public const string RetryAfterSeconds = "1";
+
+    /// <summary>The problem as a result.</summary>
+    /// <param name="status">400–599.</param>
+    /// <param name="detail">The sentence.</param>
+    /// <param name="field">The field or parameter that is wrong, or null.</param>
+    /// <param name="outcome">Of a publish: <c>not_accepted</c> or <c>unknown</c>; or null.</param>
+    public static ProblemHttpResult Of(int status, string detail, string? field = null, string? outcome = null)
+    {
+        Dictionary<string, object?>? extensions = null;
+        if (field is not null)
+            (extensions = [])["field"] = field;
+        if (outcome is not null)
+            (extensions ??= [])["outcome"] = outcome;
+        return TypedResults.Problem(detail, statusCode: status, extensions: extensions);
+    }
+
+    /// <summary>Writes the problem; a 503 says when to come back.</summary>
+    public static Task Write(HttpContext context, int status, string detail, string? field = null, string? outcome = null)
+    {
+        if (status == StatusCodes.Status503ServiceUnavailable)
+            context.Response.Headers.RetryAfter = RetryAfterSeconds;
+        return Of(status, detail, field, outcome).ExecuteAsync(context);
+    }
+
+    /// <summary>A silo or grain does not answer.</summary>
+    public static IResult Unreachable(string what) => new Answer(StatusCodes.Status503ServiceUnavailable, $"{what} cannot be reached now; try again in a moment.", null);
+
+    /// <summary>A parameter is wrong.</summary>
+    public static IResult BadParameter(string field, string detail) => new Answer(StatusCodes.Status400BadRequest, detail, field);
+
+    /// <summary>There is no such thing.</summary>
+    public static IResult NotFound(string detail) => new Answer(StatusCodes.Status404NotFound, detail, null);
+
+    private sealed class Answer(int status, string detail, string? field) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext) => Write(httpContext, status, detail, field);
+    }
+}
