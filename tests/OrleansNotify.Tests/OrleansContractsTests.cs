@@ -1,0 +1,1 @@
+namespace OrleansNotify.Tests; public sealed class OrleansContractsTests { }
