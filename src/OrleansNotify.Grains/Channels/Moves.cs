@@ -5,8 +5,10 @@ namespace OrleansNotify.Grains.Channels;
 /// their size, and a message has a limit (100 MB); so bytes under way to one silo are bounded here. Thread-safe.
 /// </summary>
 /// <remarks>
-/// Measured with two silos in one process on 2 cores (tests, <c>DrainBound</c>): see <see cref="BytesPerTarget"/>. What is still here when the
-/// drain's time is up ends; its front-ends are told, and the channel begins a new epoch elsewhere.
+/// Measured between two silos of one process on a busy 2-core machine (tests, <c>ChannelMoveTests</c>, commit of this line): 2,600 channels/s with 10
+/// publications of 100 B each, 900/s with 100 of 200 B, 380/s with 100 of 1 kB (36 MiB/s), 170 MiB/s with 100 of 10 kB. So the 20 s of a drain are good
+/// for about 50,000 nearly empty channels, 18,000 with full rings, or 3 GiB in large payloads. What is still here when the time is up ends; its
+/// front-ends are told, and the channel begins a new epoch elsewhere.
 /// </remarks>
 /// <param name="targets">Reads the silos that may be moved to: active, and not this one.</param>
 internal sealed class Moves(Func<IReadOnlyCollection<SiloAddress>> targets)

@@ -1,0 +1,104 @@
+using Microsoft.Extensions.Time.Testing;
+using OrleansNotify.Grains.Channels;
+using OrleansNotify.Protocol;
+
+namespace OrleansNotify.Tests.Channels;
+
+public sealed class ChannelSequenceTests
+{
+    private static readonly ChannelEpoch Epoch = new(1, 2, 3);
+    private readonly FakeTimeProvider _time = new();
+    private readonly ChannelSequence _sequence;
+
+    public ChannelSequenceTests() => _sequence = new ChannelSequence(new NamespaceOptions(), Epoch, _time);
+
+    [Fact]
+    public void Offsets_run_from_one_without_a_hole_over_all_batches()
+    {
+        Publish(Some.Drafts(3));
+        Assert.Equal([4UL, 5UL], Publish(Some.Drafts(2)).Select(r => r.Position.Offset));
+        Assert.Equal(new ChannelPosition(Epoch, 5), _sequence.Position);
+    }
+
+    [Fact]
+    public void What_is_numbered_is_not_visible_before_it_is_kept()
+    {
+        var numbered = _sequence.Number(Some.Drafts(3));
+        Assert.Equal(0UL, _sequence.Position.Offset);
+        Assert.Equal(4UL, _sequence.Number(Some.Drafts(1)).Publications[0].Offset);
+        _sequence.Keep(numbered);
+        Assert.Equal(3UL, _sequence.Position.Offset);
+    }
+
+    [Fact]
+    public void A_repeat_gets_the_first_ones_answer_and_takes_no_offset_also_within_a_batch_and_before_it_is_kept()
+    {
+        var first = _sequence.Number([Some.Draft("1", "k"), Some.Draft("2"), Some.Draft("1", "k")]);
+        Assert.Equal(2, first.Publications.Length);
+        Assert.Equal(first.Results[0] with { Repeated = true }, first.Results[2]);
+        Assert.Equal(first.Results[2], _sequence.Number([Some.Draft("1", "k")]).Results[0]);
+        Assert.Equal(3UL, _sequence.Number([Some.Draft("3")]).Publications[0].Offset);
+    }
+
+    [Fact]
+    public void A_key_with_other_content_is_refused_and_takes_no_offset()
+    {
+        Publish([Some.Draft("1", "k")]);
+        var numbered = _sequence.Number([Some.Draft("2", "k"), Some.Draft("3", "k2")]);
+        Assert.Equal(PublishRefusal.KeyReused, numbered.Results[0].Refusal);
+        Assert.Null(numbered.Results[0].Id);
+        Assert.Equal(2UL, numbered.Publications.Single().Offset);
+    }
+
+    [Fact]
+    public void An_ephemeral_channel_numbers_and_keeps_nothing()
+    {
+        var ephemeral = new ChannelSequence(new NamespaceOptions { Class = ChannelClass.Ephemeral }, Epoch, _time);
+        ephemeral.Keep(ephemeral.Number(Some.Drafts(3)));
+        var page = ephemeral.Read(new HistoryRequest(0, ulong.MaxValue, 300, false, default));
+        Assert.Equal(3UL, page.Position.Offset);
+        Assert.Empty(page.Publications);
+        Assert.False(page.Gapless);
+        Assert.True(ephemeral.Read(new HistoryRequest(3, ulong.MaxValue, 300, false, default)).Gapless);
+    }
+
+    [Fact]
+    public void All_of_a_draft_arrives_in_its_publication()
+    {
+        var draft = Some.Draft("\"x\"", "k", "event", ["a", "b"], "user", "connection");
+        var publication = _sequence.Number([draft]).Publications.Single();
+        Assert.Equal(
+            ("\"x\"", "event", "user", "connection", _time.GetUtcNow()),
+            (publication.Text(), publication.Event, publication.Publisher, publication.Origin, publication.PublishedAt));
+        Assert.Equal(["a", "b"], publication.Tags!);
+    }
+
+    [Fact]
+    public void Erasing_takes_history_but_neither_offsets_nor_keys()
+    {
+        var result = Publish([Some.Draft("1", "k")]).Single();
+        _sequence.Erase();
+        Assert.Equal(1UL, _sequence.Position.Offset);
+        Assert.False(_sequence.Read(new HistoryRequest(0, ulong.MaxValue, 300, false, default)).Gapless);
+        Assert.Equal(result with { Repeated = true }, Publish([Some.Draft("1", "k")]).Single());
+        Assert.Equal(2UL, Publish([Some.Draft("1")]).Single().Position.Offset);
+    }
+
+    [Fact]
+    public void There_is_something_to_come_back_for_until_the_newest_publication_and_the_newest_key_have_aged_out()
+    {
+        var sequence = new ChannelSequence(new NamespaceOptions { HistoryTtl = TimeSpan.FromMinutes(1) }, Epoch, _time);
+        Assert.Equal(TimeSpan.Zero, sequence.TimeLeft);
+        sequence.Keep(sequence.Number([Some.Draft()]));
+        Assert.Equal(TimeSpan.FromMinutes(1), sequence.TimeLeft);
+        sequence.Keep(sequence.Number([Some.Draft(key: "k")]));
+        Assert.Equal(TimeSpan.FromMinutes(5), sequence.TimeLeft);
+    }
+
+    private PublishResult[] Publish(PublicationDraft[] drafts)
+    {
+        var numbered = _sequence.Number(drafts);
+        _sequence.Keep(numbered);
+        return numbered.Results;
+    }
+}
