@@ -37,7 +37,11 @@ public class JsonReplyWriterTests
             $$$"""{"type":"event","channel":"chat:1","id":"{{{Id}}}","offset":18446744073709551615,"epoch":"1-18d-ff","event":"said \"hi\"","tags":["x","\\","\u0001"],"publisher":"42","data":{"id":1,"timestamp":2}}""",
             Event("chat:1", Epoch, Publish("""{"id":1,"timestamp":2}""") with
             {
-                Offset = ulong.MaxValue, Event = "said \"hi\"", Tags = ["x", "\\", "\u0001"], Publisher = "42", Origin = "never sent",
+                Offset = ulong.MaxValue,
+                Event = "said \"hi\"",
+                Tags = ["x", "\\", "\u0001"],
+                Publisher = "42",
+                Origin = "never sent",
             }));
 
     [Fact]
