@@ -59,7 +59,7 @@ public sealed class NamespaceSettingsTests
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
         builder.Configuration.AddInMemoryCollection([new("Notify:Namespaces:chat:HistorySize", "0")]);
-        builder.UseOrleans(silo => silo.UseLocalhostClustering(Ports.TakeFree(), Ports.TakeFree()).AddChannels(builder.Configuration).AddFrontEndStreams());
+        builder.UseOrleans(silo => silo.UseLocalhostClustering(Ports.Free(), Ports.Free()).AddChannels(builder.Configuration).AddFrontEndStreams());
         using var host = builder.Build();
         var refusal = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync());
         Assert.Contains("Notify:Namespaces:chat:HistorySize", refusal.Message, StringComparison.Ordinal);
