@@ -1,4 +1,6 @@
 using System.Text.Json;
+using System.Threading.Channels;
+using Microsoft.Playwright;
 using OrleansNotify.Testing;
 using OrleansNotify.Tests.Page;
 
@@ -33,8 +35,12 @@ public sealed class IndependentClientsTests(Chromium chromium) : IClassFixture<N
     {
         // Any address of the server will do: the script needs no page, but a browser only lets pages of the same origin connect.
         await using var view = await chromium.OpenAsync(new Uri($"http://localhost:{_server.Port}/health/live"));
-        var logged = System.Threading.Channels.Channel.CreateUnbounded<JsonElement>();
-        view.Page.Console += async (_, message) => logged.Writer.TryWrite(await message.Args[1].JsonValueAsync<JsonElement>());
+        var logged = Channel.CreateUnbounded<IConsoleMessage>();
+        view.Page.Console += (_, message) =>
+        {
+            if (message.Type == "log") // not what the browser itself has to say
+                logged.Writer.TryWrite(message);
+        };
         await view.Page.EvaluateAsync($"() => {{ {Exercise("exercise-client.js")} }}");
         var first = await Next(logged.Reader);
         Assert.Equal("subscribed", first.GetProperty("type").GetString());
@@ -92,6 +98,11 @@ public sealed class IndependentClientsTests(Chromium chromium) : IClassFixture<N
         return text.Replace("localhost:3000", $"localhost:{_server.Port}", StringComparison.Ordinal);
     }
 
-    private static async Task<JsonElement> Next(System.Threading.Channels.ChannelReader<JsonElement> logged) =>
-        await logged.ReadAsync().AsTask().WaitAsync(Until.DefaultTimeout, TimeProvider.System);
+    /// <summary>What the script logged next behind "Received:".</summary>
+    private static async Task<JsonElement> Next(ChannelReader<IConsoleMessage> logged)
+    {
+        var message = await logged.ReadAsync().AsTask().WaitAsync(Until.DefaultTimeout, TimeProvider.System);
+        Assert.StartsWith("Received:", message.Text, StringComparison.Ordinal);
+        return await message.Args[1].JsonValueAsync<JsonElement>();
+    }
 }
