@@ -124,7 +124,7 @@ public sealed class ServerProcess : IAsyncDisposable
 
     private ChildProcess Launch() => ChildProcess.Start(
         "dotnet",
-        [ServerAssembly(), .. _arguments],
+        [Repository.Built("OrleansNotify.Server"), .. _arguments],
         environment: new Dictionary<string, string?> { ["DOTNET_ENVIRONMENT"] = null, ["ASPNETCORE_ENVIRONMENT"] = null, ["ASPNETCORE_URLS"] = null });
 
     private async Task Ready()
@@ -157,10 +157,4 @@ public sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>The server as it was built beside these tests: same configuration, same framework.</summary>
-    private static string ServerAssembly()
-    {
-        var output = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar)); // …/bin/Release/net10.0
-        var built = Repository.PathOf("src", "OrleansNotify.Server", "bin", output.Parent!.Name, output.Name, "OrleansNotify.Server.dll");
-        return File.Exists(built) ? built : throw new InvalidOperationException($"{built} is not there: build the solution first.");
-    }
 }

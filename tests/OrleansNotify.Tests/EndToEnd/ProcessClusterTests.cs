@@ -50,7 +50,7 @@ public sealed class ProcessClusterTests
     private static async Task<(int Code, string Output)> RunSample(params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "OrleansNotify.Samples.Publisher.dll"));
+        start.ArgumentList.Add(Repository.Built("OrleansNotify.Samples.Publisher"));
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
         using var process = Process.Start(start)!;
