@@ -155,6 +155,4 @@ public sealed class ServerProcess : IAsyncDisposable
             throw new TimeoutException($"{late.Message}{_process.Tail()}", late);
         }
     }
-
-    /// <summary>The server as it was built beside these tests: same configuration, same framework.</summary>
 }
