@@ -192,8 +192,8 @@ public class FrontEndQueueTests
     [Fact]
     public async Task Under_contention_every_accepted_envelope_is_taken_once_in_its_writers_order()
     {
-        const int Writers = 4, Each = 50_000;
-        var queue = Queue(envelopes: 2_000, batchEnvelopes: 64);
+        const int Writers = 4, Each = 100_000;
+        var queue = Queue(envelopes: 500, batchEnvelopes: 4);
         var accepted = new long[Writers];
         using var stopping = new CancellationTokenSource();
         var reading = Task.Run(() => ReadAll(queue, stopping.Token));
