@@ -89,7 +89,7 @@ public sealed class RawSocket : IAsyncDisposable
     /// <param name="fin">Whether the message ends here.</param>
     /// <param name="masked">With a random key.</param>
     /// <param name="rsv">The three reserved bits.</param>
-    /// <param name="declaredLength">What the length field says; null: the truth.</param>
+    /// <param name="declaredLength">What the length field says; null: the truth. Negative: 64 bits with the top one set.</param>
     public static byte[] Frame(int opcode, ReadOnlySpan<byte> payload, bool fin = true, bool masked = true, int rsv = 0, long? declaredLength = null)
     {
         var length = declaredLength ?? payload.Length;
@@ -99,10 +99,10 @@ public sealed class RawSocket : IAsyncDisposable
         BinaryPrimitives.WriteInt64BigEndian(extended, length);
         switch (length)
         {
-            case < 126:
+            case >= 0 and < 126:
                 frame.Add((byte)(mask | (int)length));
                 break;
-            case <= ushort.MaxValue:
+            case >= 0 and <= ushort.MaxValue:
                 frame.Add((byte)(mask | 126));
                 frame.AddRange(extended[6..]);
                 break;

@@ -9,6 +9,9 @@ namespace OrleansNotify.AspNetCore.Transports.WebSocket;
 /// </summary>
 internal sealed class InboundStream(Stream upgraded, UpgradedSink sink) : Stream
 {
+    // Under way from the moment of the upgrade; the first read waits for it.
+    private Task<int>? _firstBytes = FirstBytes(upgraded, sink);
+
     /// <summary>Set once the session has begun; nothing is read before.</summary>
     public INotifySession? Session { get; set; }
 
@@ -37,10 +40,24 @@ internal sealed class InboundStream(Stream upgraded, UpgradedSink sink) : Stream
     /// <inheritdoc />
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
+        if (_firstBytes is { } firstBytes)
+        {
+            _firstBytes = null;
+            await firstBytes;
+        }
         var read = await upgraded.ReadAsync(buffer, cancellationToken);
         sink.Heard();
         Session?.Heard();
         return read;
+    }
+
+    // A read of no bytes completes when there are some. Those that are there already did not wait for the 101.
+    private static Task<int> FirstBytes(Stream upgraded, UpgradedSink sink)
+    {
+        var reading = upgraded.ReadAsync(Memory<byte>.Empty).AsTask();
+        if (reading.IsCompleted)
+            sink.HeardTooEarly();
+        return reading;
     }
 
     /// <inheritdoc />

@@ -20,6 +20,9 @@ internal sealed class UpgradedSink(HttpContext context, Stream stream) : IFrameS
     private readonly Socket? _socket = context.Features.Get<ITlsHandshakeFeature>() is null ? context.Features.Get<IConnectionSocketFeature>()?.Socket : null;
     private int _way = Undecided;
 
+    /// <summary>The client has sent something without waiting for the 101, against RFC 6455 4.1: what it sends says nothing about the 101.</summary>
+    public void HeardTooEarly() => Interlocked.CompareExchange(ref _way, Piped, Undecided);
+
     /// <summary>The client has sent something, so it has the 101.</summary>
     public void Heard()
     {

@@ -34,6 +34,8 @@ internal sealed partial class WebSocketEndpoint(INotifySessions sessions, Handsh
             context.Response.Headers.SecWebSocketVersion = "13";
             if (problem.Status == StatusCodes.Status426UpgradeRequired)
                 context.Response.Headers.Upgrade = "websocket";
+            else if (problem.Status == StatusCodes.Status405MethodNotAllowed)
+                context.Response.Headers.Allow = HttpMethods.Get;
             await Results.Problem(problem.Problem, statusCode: problem.Status).ExecuteAsync(context);
             return;
         }
@@ -111,7 +113,9 @@ internal sealed partial class WebSocketEndpoint(INotifySessions sessions, Handsh
                 var length = 0;
                 while (true)
                 {
-                    part = await socket.ReceiveAsync(buffer.AsMemory(length), CancellationToken.None);
+                    // It returns when all of the room is filled: no more room than it takes to see that a message is too big.
+                    var room = Math.Min(buffer.Length, _maxMessageBytes + 1) - length;
+                    part = await socket.ReceiveAsync(buffer.AsMemory(length, room), CancellationToken.None);
                     if (part.MessageType == WebSocketMessageType.Close)
                         return AnswerTo(socket);
                     length += part.Count;
