@@ -56,6 +56,7 @@ internal static class ApiDocument
     /// <summary>Describes <c>POST /api/events</c>.</summary>
     public static Task Publish(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
+        operation.Summary = "Publish an event";
         operation.Parameters =
         [
             new OpenApiParameter
@@ -74,6 +75,7 @@ internal static class ApiDocument
     /// <summary>Describes <c>POST /api/events/batch</c>.</summary>
     public static Task PublishBatch(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
+        operation.Summary = "Publish many events";
         var line = JsonNode.Parse(Event)!.ToJsonString();
         operation.RequestBody = new OpenApiRequestBody
         {

@@ -98,11 +98,11 @@ internal static class NotifyApi
         var batch = services.GetRequiredService<BatchEndpoint>();
         MapBare(api, "/events", publish.Invoke)
             .WithMetadata(AnswersItsErrors.Instance)
-            .WithTags("Publish").WithName("publish").WithSummary("Publish an event")
+            .WithTags("Publish").WithName("publish")
             .ProducesProblem(400).ProducesProblem(413).ProducesProblem(415).ProducesProblem(422).ProducesProblem(503)
             .AddOpenApiOperationTransformer(ApiDocument.Publish);
         MapBare(api, "/events/batch", batch.Invoke)
-            .WithTags("Publish").WithName("publishBatch").WithSummary("Publish up to 100 events")
+            .WithTags("Publish").WithName("publishBatch")
             .WithDescription("A JSON array, or application/x-ndjson with one event a line. A bad item fails alone; items of one channel go in their order.")
             .ProducesProblem(400).ProducesProblem(413).ProducesProblem(415)
             .AddOpenApiOperationTransformer(ApiDocument.PublishBatch);

@@ -14,8 +14,6 @@ internal sealed partial class StatsEndpoint(
     // A read may itself wait 1 s for silos that have not reported.
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(3);
 
-    private readonly long _started = time.GetTimestamp();
-
     /// <summary>Reads the cluster's counts; exact at once for this silo, which reports first. Where the cluster's cannot be had, this silo's own, as partial.</summary>
     public async Task<JsonHttpResult<StatsReply>> Read(CancellationToken cancellationToken)
     {
@@ -31,7 +29,7 @@ internal sealed partial class StatsEndpoint(
             var (connections, channels) = counts.Peek();
             stats = new ClusterStats(connections, channels, 1, metrics.TotalPublished, metrics.TotalDelivered, Partial: true);
         }
-        var uptime = (long)time.GetElapsedTime(_started).TotalSeconds;
+        var uptime = (long)reporter.Uptime.TotalSeconds;
         return TypedResults.Json(
             new StatsReply(stats.Connections, stats.Channels, stats.Silos, stats.Published, stats.Delivered, uptime, stats.Partial), ApiJson.Default.StatsReply);
     }

@@ -23,8 +23,12 @@ internal sealed partial class StatsReporter(
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(2);
 
     private readonly SemaphoreSlim _reporting = new(1, 1);
+    private readonly long _started = time.GetTimestamp();
     private long _number;
     private bool _owesSnapshot = true;
+
+    /// <summary>How long this silo has been up.</summary>
+    public TimeSpan Uptime => time.GetElapsedTime(_started);
 
     /// <summary>Reports what has changed.</summary>
     /// <returns>False when the report may not have arrived; the next one is a snapshot.</returns>

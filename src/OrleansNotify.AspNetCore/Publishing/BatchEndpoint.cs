@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
@@ -11,6 +12,9 @@ namespace OrleansNotify.AspNetCore.Publishing;
 /// <summary><c>POST /api/events/batch</c>: many events, a result for each, in order. A bad item fails alone; items of one channel keep their order.</summary>
 internal sealed class BatchEndpoint(ChannelPublisher publisher, IOptions<LimitOptions> limits)
 {
+    // Sentences quote; nobody puts this answer into a page unread.
+    private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     private readonly LimitOptions _limits = limits.Value;
 
     /// <summary>Publishes.</summary>
@@ -94,7 +98,7 @@ internal sealed class BatchEndpoint(ChannelPublisher publisher, IOptions<LimitOp
             problem = new EventProblem(PublishReply.DetailOf(result.Refusal, item.Channel!), PublishReply.FieldOf(result.Refusal));
             outcome = PublishReply.OutcomeOf(result.Refusal);
         }
-        using var json = new Utf8JsonWriter(output);
+        using var json = new Utf8JsonWriter(output, Readable);
         PublishReply.WriteItem(json, status, problem.Detail, problem.Field, outcome);
     }
 

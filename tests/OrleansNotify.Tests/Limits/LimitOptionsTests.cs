@@ -1,0 +1,55 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using OrleansNotify.AspNetCore.Api;
+using OrleansNotify.AspNetCore.Limits;
+
+namespace OrleansNotify.Tests.Limits;
+
+public sealed class LimitOptionsTests
+{
+    [Fact]
+    public void The_defaults_are_those_promised()
+    {
+        var limits = Read();
+        Assert.Equal((65536, 65536, 1048576, 100), (limits.MessageBytes, limits.BodyBytes, limits.BatchBytes, limits.BatchItems));
+        Assert.Equal((128, 1048576, 10), (limits.SubscriptionsPerConnection, limits.OutboxBytes, limits.OutboxStall.TotalSeconds));
+        Assert.Equal((25, 8, 10, 20), (limits.PingInterval.TotalSeconds, limits.PongTimeout.TotalSeconds, limits.HandshakeTimeout.TotalSeconds, limits.Drain.TotalSeconds));
+        Assert.Equal((100_000, 1_000), (limits.ConnectionsPerSilo, limits.HandshakesAtOnce));
+    }
+
+    [Theory]
+    [InlineData("MessageBytes", "0")]
+    [InlineData("BodyBytes", "2000000")]
+    [InlineData("BatchBytes", "2048")] // less than one body
+    [InlineData("BatchItems", "-1")]
+    [InlineData("SubscriptionsPerConnection", "0")]
+    [InlineData("OutboxBytes", "1")]
+    [InlineData("OutboxStall", "00:00:00")]
+    [InlineData("PingInterval", "00:00:08")] // not longer than the pong's time
+    [InlineData("PongTimeout", "1.00:00:00")]
+    [InlineData("HandshakeTimeout", "00:00:00.5")]
+    [InlineData("ConnectionsPerSilo", "0")]
+    [InlineData("HandshakesAtOnce", "0")]
+    [InlineData("Drain", "-00:00:01")]
+    public void A_bad_value_is_refused_by_the_name_of_its_setting(string setting, string value)
+    {
+        var refused = Assert.Throws<OptionsValidationException>(() => Read((setting, value)));
+        Assert.Contains(refused.Failures, f => f.Contains($"Notify:Limits:{setting} ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void What_is_no_number_is_refused_by_the_name_of_its_setting()
+    {
+        var refused = Assert.Throws<InvalidOperationException>(() => Read(("BodyBytes", "64 KiB")));
+        Assert.Contains("Notify:Limits:BodyBytes", refused.Message, StringComparison.Ordinal);
+    }
+
+    private static LimitOptions Read(params (string Setting, string Value)[] settings)
+    {
+        var configuration = new ConfigurationBuilder()
+            .AddInMemoryCollection(settings.Select(s => KeyValuePair.Create<string, string?>($"Notify:Limits:{s.Setting}", s.Value))).Build();
+        using var services = new ServiceCollection().AddSingleton<IConfiguration>(configuration).AddNotifyApi(configuration).BuildServiceProvider();
+        return services.GetRequiredService<IOptions<LimitOptions>>().Value;
+    }
+}

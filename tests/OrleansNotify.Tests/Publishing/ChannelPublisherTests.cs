@@ -1,0 +1,243 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using OrleansNotify.AspNetCore.Publishing;
+using OrleansNotify.AspNetCore.Telemetry;
+using OrleansNotify.Grains.Channels;
+using OrleansNotify.Protocol;
+using OrleansNotify.Testing;
+using OrleansNotify.Tests.Delivery;
+
+namespace OrleansNotify.Tests.Publishing;
+
+public sealed class ChannelPublisherTests : IDisposable
+{
+    private readonly ScriptedChannels _channels = new();
+    private readonly FakeTimeProvider _time = new();
+    private readonly NotifyMetrics _metrics = TestMetrics.Create();
+    private readonly ChannelPublisher _publisher;
+
+    public ChannelPublisherTests() => _publisher = new ChannelPublisher(_channels, new ChannelNamespaces(), _metrics, _time, NullLogger<ChannelPublisher>.Instance);
+
+    public void Dispose() => _publisher.Dispose();
+
+    [Fact]
+    public async Task The_first_goes_at_once_and_what_comes_meanwhile_travels_together_in_order()
+    {
+        var first = new TaskCompletionSource<PublishResult[]>();
+        _channels.Answer = (place, channel, items) => place == 0 ? new(first.Task) : new(_channels.Number(channel, items));
+
+        var answers = Enumerable.Range(0, 300).Select(n => Publish("a", n)).ToList();
+        Assert.Equal([1], _channels.Calls.Select(c => c.Items.Length));
+        first.SetResult(_channels.Number("a", _channels.Calls.First().Items));
+
+        var results = await Task.WhenAll(answers);
+        Assert.Equal([1, 256, 43], _channels.Calls.Select(c => c.Items.Length));
+        Assert.Equal(Enumerable.Range(1, 300).Select(n => (ulong)n), results.Select(r => r.Position.Offset));
+        Assert.Equal(Enumerable.Range(0, 300), _channels.Calls.SelectMany(c => c.Items).Select(NumberIn));
+        Assert.Equal(300, _metrics.TotalPublished);
+    }
+
+    [Fact]
+    public async Task A_call_carries_no_more_than_a_mebibyte()
+    {
+        var first = new TaskCompletionSource<PublishResult[]>();
+        _channels.Answer = (place, channel, items) => place == 0 ? new(first.Task) : new(_channels.Number(channel, items));
+        var large = Draft($"\"{new string('x', 600 << 10)}\"");
+
+        var answers = Enumerable.Range(0, 3).Select(_ => _publisher.Publish("a", large).AsTask()).ToList();
+        first.SetResult(_channels.Number("a", [large]));
+        await Task.WhenAll(answers);
+
+        Assert.Equal([1, 1, 1], _channels.Calls.Select(c => c.Items.Length));
+    }
+
+    [Fact]
+    public async Task Channels_do_not_wait_for_one_another_and_leave_nothing_behind()
+    {
+        var hung = new TaskCompletionSource<PublishResult[]>();
+        _channels.Answer = (_, channel, items) => channel == "hung" ? new(hung.Task) : new(_channels.Number(channel, items));
+        var waiting = Publish("hung", 1);
+
+        for (var n = 0; n < 10_000; n++)
+            Assert.Equal(PublishRefusal.None, (await Publish($"once-{n}", n)).Refusal);
+
+        Assert.Equal(1, _publisher.Lanes);
+        hung.SetResult(_channels.Number("hung", [Draft("1")]));
+        await waiting;
+        Assert.Equal(0, _publisher.Lanes);
+    }
+
+    [Fact]
+    public async Task A_call_without_answer_is_unknown_after_two_seconds_and_those_behind_it_go_on()
+    {
+        var hung = new TaskCompletionSource<PublishResult[]>();
+        _channels.Answer = (place, channel, items) => place == 0 ? new(hung.Task) : new(_channels.Number(channel, items));
+        var first = Publish("a", 1);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        var second = Publish("a", 2);
+        Assert.False(first.IsCompleted);
+
+        _time.Advance(TimeSpan.FromSeconds(1.5));
+
+        Assert.Equal(PublishRefusal.Unknown, (await first).Refusal);
+        Assert.Equal(1UL, (await second).Position.Offset);
+        hung.SetResult(_channels.Number("a", [Draft("1")])); // too late: nobody is answered twice, nothing is sent again
+        Assert.Equal(2, _channels.Calls.Count);
+        Assert.Equal(0, _publisher.Lanes);
+    }
+
+    [Fact]
+    public async Task What_waited_two_seconds_behind_a_hung_call_was_surely_not_accepted()
+    {
+        _channels.Answer = (_, _, _) => new(new TaskCompletionSource<PublishResult[]>().Task);
+        var first = Publish("a", 1);
+        var second = Publish("a", 2);
+
+        _time.Advance(TimeSpan.FromSeconds(2.5));
+
+        Assert.Equal(PublishRefusal.Unknown, (await first).Refusal);
+        Assert.Equal(PublishRefusal.NotAccepted, (await second).Refusal);
+        Assert.Single(_channels.Calls);
+        Assert.Equal(0, _publisher.Lanes);
+    }
+
+    [Fact]
+    public async Task Beyond_the_bound_of_a_lane_nothing_more_is_accepted()
+    {
+        _channels.Answer = (_, _, _) => new(new TaskCompletionSource<PublishResult[]>().Task);
+        for (var n = 0; n <= ChannelLanes.MaxWaitingItems; n++)
+            Assert.False(Publish("a", n).IsCompleted);
+
+        Assert.Equal(PublishRefusal.NotAccepted, (await Publish("a", 0)).Refusal);
+    }
+
+    public static TheoryData<Exception> NeverBegun => new(
+        new GatewayTooBusyException(), new LimitExceededException("too many"), new SiloUnavailableException());
+
+    [Theory, MemberData(nameof(NeverBegun))]
+    public async Task A_call_that_no_grain_can_have_seen_is_made_once_more(Exception failure)
+    {
+        _channels.Answer = (place, channel, items) => place == 0 ? ValueTask.FromException<PublishResult[]>(failure) : new(_channels.Number(channel, items));
+        var published = Publish("a", 1);
+
+        await Until.True("it was tried again", () => { _time.Advance(TimeSpan.FromMilliseconds(20)); return published.IsCompleted; });
+
+        Assert.Equal(1UL, (await published).Position.Offset);
+        Assert.Equal(2, _channels.Calls.Count);
+    }
+
+    [Theory, MemberData(nameof(NeverBegun))]
+    public async Task Failing_twice_is_told_as_not_accepted(Exception failure)
+    {
+        _channels.Answer = (_, _, _) => ValueTask.FromException<PublishResult[]>(failure);
+        var published = Publish("a", 1);
+
+        await Until.True("it was tried again", () => { _time.Advance(TimeSpan.FromMilliseconds(20)); return published.IsCompleted; });
+
+        Assert.Equal(PublishRefusal.NotAccepted, (await published).Refusal);
+        Assert.Equal(2, _channels.Calls.Count);
+    }
+
+    [Fact]
+    public async Task A_call_the_grain_did_not_accept_is_made_once_more()
+    {
+        _channels.Answer = (place, channel, items) => new(place == 0 ? ScriptedChannels.Refuse(items, PublishRefusal.NotAccepted) : _channels.Number(channel, items));
+        var published = Publish("a", 1);
+
+        await Until.True("it was tried again", () => { _time.Advance(TimeSpan.FromMilliseconds(20)); return published.IsCompleted; });
+
+        Assert.Equal(1UL, (await published).Position.Offset);
+    }
+
+    public static TheoryData<Exception> PerhapsBegun => new(
+        new SiloUnavailableException("The target silo became unavailable for message"), new TimeoutException(), new InvalidOperationException("of the grain"));
+
+    [Theory, MemberData(nameof(PerhapsBegun))]
+    public async Task A_failure_that_may_have_come_after_acceptance_is_unknown_and_not_repeated(Exception failure)
+    {
+        _channels.Answer = (_, _, _) => ValueTask.FromException<PublishResult[]>(failure);
+
+        Assert.Equal(PublishRefusal.Unknown, (await Publish("a", 1)).Refusal);
+
+        Assert.Single(_channels.Calls);
+        Assert.Equal(0, _publisher.Lanes);
+    }
+
+    [Fact]
+    public async Task An_unknown_namespace_costs_no_call()
+    {
+        Assert.Equal(PublishRefusal.UnknownNamespace, (await Publish("nowhere:a", 1)).Refusal);
+        Assert.Empty(_channels.Calls);
+    }
+
+    [Fact]
+    public async Task Cancelling_stops_the_waiting_and_not_the_publication()
+    {
+        var hung = new TaskCompletionSource<PublishResult[]>();
+        _channels.Answer = (_, _, _) => new(hung.Task);
+        using var cancel = new CancellationTokenSource();
+        var published = _publisher.Publish("a", Draft("1"), cancel.Token).AsTask();
+
+        await cancel.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => published);
+        hung.SetResult(_channels.Number("a", [Draft("1")]));
+        Assert.Equal(1, _metrics.TotalPublished);
+        Assert.Equal(0, _publisher.Lanes);
+    }
+
+    [Fact]
+    public async Task Repeats_and_refusals_are_not_counted_as_published()
+    {
+        _channels.Answer = (place, channel, items) => new(place == 0
+            ? [new PublishResult(PublishRefusal.None, "evt_x", default, Repeated: true)]
+            : ScriptedChannels.Refuse(items, PublishRefusal.KeyReused));
+
+        Assert.True((await Publish("a", 1)).Repeated);
+        Assert.Equal(PublishRefusal.KeyReused, (await Publish("a", 1)).Refusal);
+
+        Assert.Equal(0, _metrics.TotalPublished);
+    }
+
+    [Fact]
+    public async Task Under_load_every_publisher_gets_its_own_answer_in_its_own_order_and_calls_of_a_channel_never_overlap()
+    {
+        var inFlight = new ConcurrentDictionary<string, int>();
+        _channels.Answer = async (_, channel, items) =>
+        {
+            Assert.Equal(1, inFlight.AddOrUpdate(channel, 1, (_, n) => n + 1));
+            await Task.Yield();
+            // The answer's id says which item it belongs to.
+            var numbered = _channels.Number(channel, items).Select((r, i) => r with { Id = $"{NumberIn(items[i])}" }).ToArray();
+            inFlight.AddOrUpdate(channel, 0, (_, n) => n - 1);
+            return numbered;
+        };
+
+        await Task.WhenAll(Enumerable.Range(0, 16).Select(publisher => Task.Run(async () =>
+        {
+            var last = new ulong[3];
+            for (var n = 0; n < 2000; n++)
+            {
+                var number = (publisher * 10_000) + n;
+                var result = await Publish($"c{n % 3}", number);
+                Assert.Equal($"{number}", result.Id);
+                Assert.True(result.Position.Offset > last[n % 3], "offsets rise in the order one publisher sent");
+                last[n % 3] = result.Position.Offset;
+            }
+        })));
+
+        Assert.Equal(32_000, _metrics.TotalPublished);
+        Assert.Equal(0, _publisher.Lanes);
+    }
+
+    private static PublicationDraft Draft(string json)
+    {
+        Assert.True(PublicationDraft.TryCreate(System.Text.Encoding.UTF8.GetBytes(json), out var draft, out var problem), problem);
+        return draft;
+    }
+
+    private static int NumberIn(PublicationDraft draft) => int.Parse(System.Text.Encoding.UTF8.GetString(draft.Data.Span), System.Globalization.CultureInfo.InvariantCulture);
+
+    private Task<PublishResult> Publish(string channel, int number) => _publisher.Publish(channel, Draft($"{number}")).AsTask();
+}
