@@ -13,7 +13,8 @@ public interface IChannelGrain : IGrainWithStringKey
     /// <summary>Publishes a batch, all items in the order given and with no other publication of this call's between two of them.</summary>
     /// <returns>For each item its position, or why it was refused. Never throws for a refusal.</returns>
     [Alias("Publish")]
-    ValueTask<PublishResult[]> Publish(PublicationDraft[] batch, CancellationToken cancellationToken = default);
+    [return: Immutable]
+    ValueTask<PublishResult[]> Publish([Immutable] PublicationDraft[] batch, CancellationToken cancellationToken = default);
 
     /// <summary>From now on every publication goes into the front-end's stream. Calling again renews; a lower number than seen is ignored and answered.</summary>
     [Alias("Attach")]

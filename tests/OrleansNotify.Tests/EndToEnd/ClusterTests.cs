@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Orleans.Runtime;
 using Orleans.Runtime.Placement;
 using OrleansNotify.Grains.Channels;
 using OrleansNotify.Protocol;
