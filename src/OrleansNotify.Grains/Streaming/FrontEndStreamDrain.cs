@@ -12,8 +12,8 @@ internal sealed partial class FrontEndStreamDrain(
     FrontEndQueues queues, IOptions<FrontEndStreamOptions> options, TimeProvider time, ILogger<FrontEndStreamDrain> logger) : ILifecycleParticipant<ISiloLifecycle>
 {
     /// <summary>
-    /// Stages stop from high to low. Grains end at 19998, then the last beats tell of it (<see cref="Silos.BeatSender.Stage"/>); with the default stage of streams, 20000, the agents would be gone before them, and all that
-    /// the last publications and hand-overs write would be refused or left unread.
+    /// Stages stop from high to low. Grains end at 19998, then the last beats tell of it (<see cref="Silos.BeatSender.Stage"/>). With the default stage
+    /// of streams, 20000, the agents would be gone before them, and all that the last publications and hand-overs write would be refused or left unread.
     /// </summary>
     public const int DrainStage = Silos.BeatSender.Stage - 1;
 

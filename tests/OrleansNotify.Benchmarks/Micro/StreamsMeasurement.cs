@@ -173,7 +173,7 @@ internal static class StreamsMeasurement
         text.AppendLine();
         text.AppendLine(CultureInfo.InvariantCulture, $"""
             {DateTimeOffset.FromUnixTimeSeconds(TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()):yyyy-MM-dd HH:mm} UTC · {Machine()} · {RuntimeInformation.FrameworkDescription} · commit {Commit()}
-            · {rounds} rounds, contenders in turn, a fresh silo each; median [lowest – highest round]. One silo, 100-byte payloads, one writer on a plain
+            · load of the machine at the end {Load()} · {rounds} rounds, contenders in turn, a fresh silo each; median [lowest – highest round]. One silo, 100-byte payloads, one writer on a plain
             thread, writer and consumer in one process. Repeat: `dotnet run -c Release --project tests/OrleansNotify.Benchmarks -- streams`.
 
             | contender | latency p50, µs | latency p99, µs | p50 after 1 ms of silence, µs | events/s | idle CPU, % of a core | first event after start, ms |
@@ -185,6 +185,8 @@ internal static class StreamsMeasurement
                 $"| {name} | {Cell(list, round => round.P50, "0.0")} | {Cell(list, round => round.P99, "0")} | {Cell(list, round => round.AfterPauseP50, "0")} | {Cell(list, round => round.Throughput, "#,0")} | {Cell(list, round => round.IdleCpu, "0.0")} | {Cell(list, round => round.Register, "0")} |");
         }
 
+        text.AppendLine();
+        text.AppendLine("Deployed is implicit subscription: on a par in speed, and it needs no PubSubStore, so nothing is written at start and a dead silo leaves nothing behind.");
         return text.ToString();
     }
 
@@ -202,6 +204,8 @@ internal static class StreamsMeasurement
         var model = File.Exists(CpuInfo) ? File.ReadLines(CpuInfo).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[1].Trim() : null;
         return $"{model ?? RuntimeInformation.ProcessArchitecture.ToString()}, {Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}";
     }
+
+    private static string Load() => File.Exists("/proc/loadavg") ? File.ReadAllText("/proc/loadavg").Split(' ')[0] : "unknown";
 
     private static string Commit()
     {
