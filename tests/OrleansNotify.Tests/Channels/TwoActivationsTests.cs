@@ -38,7 +38,7 @@ public sealed class TwoActivationsTests : IAsyncLifetime
         Assert.True((await onA.Attach(FrontEnds.A.Attach(3, higher.Epoch))).Superseded);
 
         // Whoever comes next on that side is higher than both: its front-ends need not go back.
-        var next = await onA.Attach(FrontEnds.A.Attach(4, higher.Epoch));
+        var next = await a.AttachHere("twice", FrontEnds.A.Attach(4, higher.Epoch));
         Assert.False(next.Superseded);
         Assert.True(next.Position.Epoch > higher.Epoch);
         var third = await Publish(onA, "a3");
@@ -47,7 +47,7 @@ public sealed class TwoActivationsTests : IAsyncLifetime
 
         // And now the other one ends: the row goes up, never back.
         Assert.True((await onB.Read(new HistoryRequest(0, 10, 10, false, third.Epoch))).Superseded);
-        Assert.True((await onB.Attach(FrontEnds.B.Attach(2, third.Epoch))).Position.Epoch > third.Epoch);
+        Assert.True((await b.AttachHere("twice", FrontEnds.B.Attach(2, third.Epoch))).Position.Epoch > third.Epoch);
         Assert.Equal(["a1", "a2", "a3", "b1", "b2"], payloads.Values.Order());
         await Until.True("front-end A gets beats of the one it is attached to", () => a.Streams.BeatsTo(FrontEnds.A).Any(beat => beat.Attached == 1));
 
