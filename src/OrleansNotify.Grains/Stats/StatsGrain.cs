@@ -3,7 +3,7 @@ using Orleans.Concurrency;
 namespace OrleansNotify.Grains.Stats;
 
 /// <summary>Keeps nothing: after a move or a crash every silo answers its refusal with a snapshot within a second. Reentrant: a read waits for reports.</summary>
-[Reentrant]
+[GrainType("notify.stats"), Reentrant]
 internal sealed class StatsGrain(IClusterMembershipService membership, TimeProvider time) : Grain, IStatsGrain
 {
     private readonly ClusterCounts _counts = new(time);

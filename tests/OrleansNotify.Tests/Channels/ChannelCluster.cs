@@ -74,11 +74,18 @@ internal sealed class ChannelSilo(InProcessSiloHandle handle)
     /// <summary>A channel that comes to life on this silo, if it has none yet.</summary>
     public async Task<IChannelGrain> Host(string name, Attachment attachment)
     {
+        await AttachHere(name, attachment);
+        return Channel(name);
+    }
+
+    /// <summary>Attaches to a channel that comes to life on this silo, if it has none yet; left to itself, placement may choose another silo.</summary>
+    public async Task<AttachReply> AttachHere(string name, Attachment attachment)
+    {
         RequestContext.Set(IPlacementDirector.PlacementHintKey, Address);
         var reply = await Channel(name).Attach(attachment);
         RequestContext.Clear();
         Assert.Equal(Address, reply.Host);
-        return Channel(name);
+        return reply;
     }
 }
 
