@@ -108,7 +108,9 @@ public sealed class RecoveryTests : IAsyncLifetime
     public async Task An_ephemeral_channel_says_that_it_keeps_nothing()
     {
         var (epoch, _) = await ReadTo("live:e", 2);
+        await using var other = await _server.WebSocket.Subscribed("live:e");
         await _server.Http.Publish("live:e", """{"n":3}""");
+        Assert.Equal([3], (await other.TakeEvents(1)).Numbers()); // the front-end has it, so 2 is no longer where the channel is
         await using var client = await WsClient.ConnectAsync(_server.WebSocket);
 
         var reply = await client.Subscribe("live:e", $$"""
