@@ -24,7 +24,7 @@ public sealed partial class ChannelPublisher : IDisposable
     private const int Stripes = 64;
 
     private readonly ChannelLanes[] _lanes = new ChannelLanes[Stripes];
-    private readonly IGrainFactory _grains;
+    private readonly ChannelReferences _channels;
     private readonly ChannelNamespaces _namespaces;
     private readonly NotifyMetrics _metrics;
     private readonly TimeProvider _time;
@@ -34,7 +34,7 @@ public sealed partial class ChannelPublisher : IDisposable
     /// <summary>Creates the one publisher of the process.</summary>
     public ChannelPublisher(IGrainFactory grains, ChannelNamespaces namespaces, NotifyMetrics metrics, TimeProvider time, ILogger<ChannelPublisher> logger)
     {
-        (_grains, _namespaces, _metrics, _time, _logger) = (grains, namespaces, metrics, time, logger);
+        (_channels, _namespaces, _metrics, _time, _logger) = (new ChannelReferences(grains), namespaces, metrics, time, logger);
         for (var i = 0; i < Stripes; i++)
             _lanes[i] = new ChannelLanes();
         _sweep = time.CreateTimer(static publisher => ((ChannelPublisher)publisher!).Expire(), this, SweepPeriod, SweepPeriod);
@@ -109,7 +109,7 @@ public sealed partial class ChannelPublisher : IDisposable
         ValueTask<PublishResult[]> call;
         try
         {
-            call = _grains.GetGrain<IChannelGrain>(channel).Publish(drafts);
+            call = _channels.Get(channel).Publish(drafts);
         }
         catch (Exception exception)
         {
