@@ -11,9 +11,12 @@ namespace OrleansNotify.Grains.Channels;
 /// A channel's activation: calls into <see cref="ChannelSequence"/> and <see cref="AttachmentTable"/>, and streams. A publish is one turn from its
 /// first line to its answer, so turns are the writer loop: nothing waits, and no batch comes between the numbering of another and its fan-out.
 /// </summary>
-[GrainType("notify.channel"), Reentrant]
+[GrainType(TypeName), Reentrant]
 internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<ChannelGrain> logger) : Grain, IChannelGrain, IGrainMigrationParticipant, IDisposable
 {
+    /// <summary>What silos know channels by.</summary>
+    public const string TypeName = "notify.channel";
+
     /// <summary>A larger batch is not accepted: it would hold up the channel's other callers.</summary>
     public const int MaxBatch = 1000;
 

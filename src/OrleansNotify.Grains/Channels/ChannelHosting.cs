@@ -60,8 +60,11 @@ public static class ChannelHosting
     {
         var membership = provider.GetRequiredService<IClusterMembershipService>();
         var self = provider.GetRequiredService<ILocalSiloDetails>();
-        return new Moves(() =>
-            [.. membership.CurrentSnapshot.Members.Values.Where(m => m.Status == SiloStatus.Active && !m.SiloAddress.Equals(self.SiloAddress)).Select(m => m.SiloAddress)]);
+        var targets = new MoveTargets(
+            () => [.. membership.CurrentSnapshot.Members.Values.Where(m => m.Status == SiloStatus.Active && !m.SiloAddress.Equals(self.SiloAddress)).Select(m => m.SiloAddress)],
+            provider.GetRequiredService<IClusterManifestProvider>(),
+            provider.GetRequiredService<TimeProvider>());
+        return new Moves(targets);
     }
 
     private static ChannelSurroundings NewSurroundings(IServiceProvider provider) => new(

@@ -10,8 +10,8 @@ namespace OrleansNotify.Grains.Channels;
 /// for about 50,000 nearly empty channels, 18,000 with full rings, or 3 GiB in large payloads. What is still here when the time is up ends; its
 /// front-ends are told, and the channel begins a new epoch elsewhere.
 /// </remarks>
-/// <param name="targets">Reads the silos that may be moved to: active, and not this one.</param>
-internal sealed class Moves(Func<IReadOnlyCollection<SiloAddress>> targets)
+/// <param name="targets">The silos that can be moved to.</param>
+internal sealed class Moves(MoveTargets targets)
 {
     /// <summary>Bytes under way to one silo; a larger channel goes alone.</summary>
     public const long BytesPerTarget = 16 << 20;
@@ -26,6 +26,7 @@ internal sealed class Moves(Func<IReadOnlyCollection<SiloAddress>> targets)
     /// <returns>The place, to be disposed of when the channel has gone; null when there is no other silo.</returns>
     public async ValueTask<Move?> Begin(long bytes, CancellationToken cancellationToken)
     {
+        await targets.Known().WaitAsync(cancellationToken);
         LinkedListNode<Waiting> node;
         lock (_lock)
         {
@@ -65,7 +66,7 @@ internal sealed class Moves(Func<IReadOnlyCollection<SiloAddress>> targets)
         move = null;
         SiloAddress? best = null;
         var least = long.MaxValue;
-        foreach (var target in targets())
+        foreach (var target in targets.Current)
         {
             var underWay = _underWay.GetValueOrDefault(target);
             if (underWay < least)

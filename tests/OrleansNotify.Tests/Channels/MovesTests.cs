@@ -1,4 +1,8 @@
+using System.Collections.Immutable;
 using System.Net;
+using System.Threading.Channels;
+using Microsoft.Extensions.Time.Testing;
+using Orleans.Metadata;
 using OrleansNotify.Grains.Channels;
 
 namespace OrleansNotify.Tests.Channels;
@@ -7,6 +11,8 @@ public sealed class MovesTests
 {
     private static readonly SiloAddress A = SiloAddress.New(IPAddress.Loopback, 1, 1);
     private static readonly SiloAddress B = SiloAddress.New(IPAddress.Loopback, 2, 1);
+    private readonly FakeTimeProvider _time = new();
+    private readonly Manifests _manifests = new();
     private SiloAddress[] _targets = [A, B];
 
     [Fact]
@@ -68,5 +74,57 @@ public sealed class MovesTests
         await third;
     }
 
-    private Moves New() => new(() => _targets);
+    [Fact]
+    public async Task A_silo_of_which_it_is_not_known_yet_what_it_hosts_is_waited_for()
+    {
+        _manifests.Know();
+        var move = New().Begin(1, default).AsTask();
+        Assert.False(move.IsCompleted);
+        _manifests.Know((B, "other"));
+        Assert.False(move.IsCompleted);
+        _manifests.Know((B, ChannelGrain.TypeName), (A, "other"));
+        Assert.Equal(B, (await move)!.Target);
+    }
+
+    [Fact]
+    public async Task Silos_that_never_say_what_they_host_are_waited_for_once_and_not_by_every_channel()
+    {
+        _manifests.Know();
+        var moves = New();
+        var first = moves.Begin(1, default).AsTask();
+        var second = moves.Begin(1, default).AsTask();
+        _time.Advance(MoveTargets.Patience - TimeSpan.FromTicks(1));
+        Assert.False(first.IsCompleted);
+        _time.Advance(TimeSpan.FromTicks(1));
+        Assert.Null(await first);
+        Assert.Null(await second);
+        Assert.Null(await moves.Begin(1, default)); // no clock has to move for this one
+    }
+
+    private Moves New() => new(new MoveTargets(() => _targets, _manifests, _time));
+
+    private sealed class Manifests : IClusterManifestProvider
+    {
+        private static readonly GrainManifest None = new(ImmutableDictionary<GrainType, GrainProperties>.Empty, ImmutableDictionary<GrainInterfaceType, GrainInterfaceProperties>.Empty);
+        private readonly Channel<ClusterManifest> _updates = Channel.CreateUnbounded<ClusterManifest>(new UnboundedChannelOptions { AllowSynchronousContinuations = true });
+        private int _version;
+
+        public Manifests() => Know((A, ChannelGrain.TypeName), (B, ChannelGrain.TypeName));
+
+        public ClusterManifest Current { get; private set; } = null!;
+
+        public IAsyncEnumerable<ClusterManifest> Updates => _updates.Reader.ReadAllAsync();
+
+        public GrainManifest LocalGrainManifest => None;
+
+        public void Know(params (SiloAddress Silo, string Grain)[] hosts)
+        {
+            Current = new ClusterManifest(
+                new MajorMinorVersion(1, ++_version),
+                hosts.ToImmutableDictionary(h => h.Silo, h => new GrainManifest(
+                    ImmutableDictionary<GrainType, GrainProperties>.Empty.Add(GrainType.Create(h.Grain), new GrainProperties(ImmutableDictionary<string, string>.Empty)),
+                    None.Interfaces)));
+            _updates.Writer.TryWrite(Current);
+        }
+    }
 }
