@@ -1,5 +1,3 @@
-using Orleans.Metadata;
-
 namespace OrleansNotify.Grains.Channels;
 
 /// <summary>
