@@ -122,7 +122,7 @@ public sealed class MovesTests
             Current = new ClusterManifest(
                 new MajorMinorVersion(1, ++_version),
                 hosts.ToImmutableDictionary(h => h.Silo, h => new GrainManifest(
-                    ImmutableDictionary<GrainType, GrainProperties>.Empty.Add(GrainType.Create(h.Grain), new GrainProperties(ImmutableDictionary<string, string>.Empty)),
+                    ImmutableDictionary<GrainType, GrainProperties>.Empty.Add(GrainType.Create(h.Grain), new GrainProperties(ImmutableDictionary<string, string>.Empty.WithComparers(StringComparer.Ordinal))),
                     None.Interfaces)));
             _updates.Writer.TryWrite(Current);
         }
