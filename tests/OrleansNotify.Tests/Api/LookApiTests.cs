@@ -1,5 +1,7 @@
 using System.Net;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using OrleansNotify.Testing;
 using OrleansNotify.Tests.EndToEnd;
 
@@ -233,6 +235,16 @@ public sealed class LookApiTests : IAsyncLifetime
         Assert.Equal(["silo", "front_end", "host"], health.GetProperty("checks").EnumerateObject().Select(p => p.Name));
         Assert.Equal(200, (await _server.Http.Get("/health/live")).Status);
         Assert.Equal(200, (await _server.Http.Get("/health/ready")).Status);
+
+        _server.Services.GetRequiredService<IHostApplicationLifetime>().StopApplication();
+
+        foreach (var path in new[] { "/health", "/health/ready" })
+        {
+            (status, health) = await _server.Http.Get(path);
+            Assert.Equal((503, "unhealthy"), (status, health.GetProperty("status").GetString()));
+            Assert.Contains("stopping", health.GetProperty("checks").GetProperty("host").GetString(), StringComparison.Ordinal);
+        }
+        Assert.Equal(200, (await _server.Http.Get("/health/live")).Status);
     }
 
     [Fact]

@@ -239,5 +239,6 @@ public sealed class ChannelPublisherTests : IDisposable
 
     private static int NumberIn(PublicationDraft draft) => int.Parse(System.Text.Encoding.UTF8.GetString(draft.Data.Span), System.Globalization.CultureInfo.InvariantCulture);
 
-    private Task<PublishResult> Publish(string channel, int number) => _publisher.Publish(channel, Draft($"{number}")).AsTask();
+    // With a deadline of the test's own, on the real clock: an answer that never comes fails the test instead of hanging the run.
+    private Task<PublishResult> Publish(string channel, int number) => _publisher.Publish(channel, Draft($"{number}")).AsTask().WaitAsync(Until.DefaultTimeout, TimeProvider.System);
 }
