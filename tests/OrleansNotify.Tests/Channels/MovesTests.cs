@@ -98,7 +98,8 @@ public sealed class MovesTests
         _time.Advance(TimeSpan.FromTicks(1));
         Assert.Null(await first);
         Assert.Null(await second);
-        Assert.Null(await moves.Begin(1, default)); // no clock has to move for this one
+        var third = moves.Begin(1, default).AsTask();
+        Assert.Null(await third.WaitAsync(TimeSpan.FromSeconds(5), TimeProvider.System)); // no clock of ours has to move for this one
     }
 
     private Moves New() => new(new MoveTargets(() => _targets, _manifests, _time));
