@@ -120,7 +120,8 @@ internal sealed class Outbox(IFrameSink sink, NotifyMetrics metrics, TimeProvide
         Write();
     }
 
-    // Runs with the write token (_writing) held, on whichever thread found the outbox idle.
+    // Runs with the write token (_writing) held, on whichever thread found the outbox idle. Whatever a socket throws, its connection is over; the
+    // fan-out that brought the frame goes on to the others.
     private void Write()
     {
         while (TryTake(out var batch))
@@ -134,7 +135,7 @@ internal sealed class Outbox(IFrameSink sink, NotifyMetrics metrics, TimeProvide
                     return;
                 }
             }
-            catch (Exception exception) when (IsLost(exception))
+            catch (Exception)
             {
                 Fail();
                 return;
@@ -150,7 +151,7 @@ internal sealed class Outbox(IFrameSink sink, NotifyMetrics metrics, TimeProvide
         {
             await write;
         }
-        catch (Exception exception) when (IsLost(exception))
+        catch (Exception)
         {
             Fail();
             return;
@@ -162,10 +163,6 @@ internal sealed class Outbox(IFrameSink sink, NotifyMetrics metrics, TimeProvide
         Written(batch);
         Write();
     }
-
-    // What a socket or pipe throws once the other side or we have ended it.
-    private static bool IsLost(Exception exception) =>
-        exception is IOException or OperationCanceledException or ObjectDisposedException or InvalidOperationException;
 
     private bool TryTake(out WriteBatch batch)
     {

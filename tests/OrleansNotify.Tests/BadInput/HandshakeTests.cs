@@ -133,15 +133,18 @@ public sealed class HandshakeTests(BadInputServer server) : BadInputTest(server)
     }
 
     [Fact]
-    public async Task Frames_sent_with_the_handshake_are_read()
+    public async Task Frames_sent_with_the_handshake_are_answered_behind_its_answer()
     {
-        await using var raw = await RawSocket.ConnectAsync(Server.Port);
-        await raw.Send((byte[])[
-            .. Encoding.ASCII.GetBytes($"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{Server.Port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"),
-            .. RawSocket.Frame(1, """{"type":"ping","id":1}"""u8)]);
-        Assert.Equal(101, (await raw.ReadResponse()).Status);
-        Assert.Equal(1, (await raw.Next()).GetProperty("id").GetInt32());
-        await raw.AssertGoesOn();
+        for (var i = 0; i < 30; i++) // without the care it takes some of these answers overtake the 101, not each
+        {
+            await using var raw = await RawSocket.ConnectAsync(Server.Port);
+            await raw.Send((byte[])[
+                .. Encoding.ASCII.GetBytes($"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{Server.Port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"),
+                .. RawSocket.Frame(1, """{"type":"ping","id":1}"""u8)]);
+            Assert.Equal(101, (await raw.ReadResponse()).Status);
+            Assert.Equal(1, (await raw.Next()).GetProperty("id").GetInt32());
+            await raw.AssertGoesOn();
+        }
     }
 
     [Fact]

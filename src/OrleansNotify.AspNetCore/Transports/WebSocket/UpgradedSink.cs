@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using OrleansNotify.AspNetCore.Delivery;
 
 namespace OrleansNotify.AspNetCore.Transports.WebSocket;
@@ -18,6 +19,9 @@ internal sealed class UpgradedSink(HttpContext context, Stream stream) : IFrameS
     private const int Direct = 2;
 
     private readonly Socket? _socket = context.Features.Get<ITlsHandshakeFeature>() is null ? context.Features.Get<IConnectionSocketFeature>()?.Socket : null;
+
+    // Taken while the request is under way: a write that fails on another thread may want it when the request has just ended, and its context is no more.
+    private readonly IHttpRequestLifetimeFeature _lifetime = context.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>();
     private int _way = Undecided;
 
     /// <summary>The client has sent something without waiting for the 101, against RFC 6455 4.1: what it sends says nothing about the 101.</summary>
@@ -55,7 +59,7 @@ internal sealed class UpgradedSink(HttpContext context, Stream stream) : IFrameS
     }
 
     /// <inheritdoc />
-    public void Abort() => context.Abort();
+    public void Abort() => _lifetime.Abort();
 
     private async ValueTask SendRest(ReadOnlyMemory<byte> rest)
     {

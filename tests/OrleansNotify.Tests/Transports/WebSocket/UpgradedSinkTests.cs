@@ -1,0 +1,31 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using OrleansNotify.AspNetCore.Transports.WebSocket;
+
+namespace OrleansNotify.Tests.Transports.WebSocket;
+
+public sealed class UpgradedSinkTests
+{
+    [Fact]
+    public void A_sink_can_be_aborted_when_its_request_has_ended()
+    {
+        var lifetime = new Lifetime();
+        var context = new DefaultHttpContext();
+        context.Features.Set<IHttpRequestLifetimeFeature>(lifetime);
+        var sink = new UpgradedSink(context, Stream.Null);
+
+        context.Uninitialize(); // as the server does at the end of a request
+        sink.Abort();
+
+        Assert.Equal(1, lifetime.Aborts);
+    }
+
+    private sealed class Lifetime : IHttpRequestLifetimeFeature
+    {
+        public CancellationToken RequestAborted { get; set; }
+
+        public int Aborts { get; private set; }
+
+        public void Abort() => Aborts++;
+    }
+}
