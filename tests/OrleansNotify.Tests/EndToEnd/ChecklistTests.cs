@@ -40,6 +40,7 @@ public sealed class ChecklistTests : IAsyncLifetime
     [Fact]
     public async Task Subscribing_and_unsubscribing_work()
     {
+        await using var witness = await _server.WebSocket.Subscribed("news");
         await using var client = await WsClient.ConnectAsync(_server.WebSocket);
         var subscribed = await client.Subscribe("news");
         Assert.Equal("news", subscribed.Channel);
@@ -49,6 +50,8 @@ public sealed class ChecklistTests : IAsyncLifetime
 
         Assert.Equal("news", (await client.Unsubscribe("news")).Channel);
         await _server.Http.Publish("news", """{"n":2}""");
+        // A subscription starts where its front-end stands, so the front-end has to have seen 2 before.
+        Assert.Equal([1, 2], (await witness.TakeEvents(2)).Numbers());
         await client.Subscribe("news");
         await _server.Http.Publish("news", """{"n":3}""");
 
