@@ -1,5 +1,6 @@
 using OrleansNotify.Server.Hosting;
 
+SocketCompletions.RunInline();
 try
 {
     var app = NotifyServer.Build(args);

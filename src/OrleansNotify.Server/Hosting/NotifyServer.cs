@@ -44,7 +44,6 @@ public static class NotifyServer
         builder.WebHost.ConfigureKestrel((context, kestrel) =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10); // PROMISES: handshake 10 s
             ListenGuard.Apply(kestrel, insecure, kestrel.ApplicationServices.GetRequiredService<ILoggerFactory>().CreateLogger("OrleansNotify.Server"));
         });
 
