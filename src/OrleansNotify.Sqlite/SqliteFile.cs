@@ -75,11 +75,10 @@ internal sealed class SqliteFile(string path)
         if (IsOurs(connection))
             return;
         connection.Execute("PRAGMA journal_mode = WAL"); // readers never wait for the writer, and a commit is one flush
-        using var transaction = connection.BeginTransaction(deferred: false);
-        if (IsOurs(connection))
-            return;
-        connection.Execute($"{Schema} PRAGMA application_id = {ApplicationId}; PRAGMA user_version = {SchemaVersion}");
-        transaction.Commit();
+        connection.Execute("BEGIN IMMEDIATE");
+        if (!IsOurs(connection))
+            connection.Execute($"{Schema} PRAGMA application_id = {ApplicationId}; PRAGMA user_version = {SchemaVersion}");
+        connection.Execute("COMMIT");
     }
 
     private bool IsOurs(SqliteConnection connection)
