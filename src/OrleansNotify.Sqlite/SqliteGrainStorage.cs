@@ -14,14 +14,12 @@ internal sealed partial class SqliteGrainStorage : IGrainStorage, ILifecyclePart
     private readonly string _service;
     private readonly IActivatorProvider _activators;
     private readonly ILogger _logger;
-    private readonly SqliteFile _file;
     private readonly SqliteRecords _records;
 
     public SqliteGrainStorage(string name, SqliteStorageOptions options, IOptions<ClusterOptions> cluster, IActivatorProvider activators, ILogger<SqliteGrainStorage> logger)
     {
         (_name, _options, _service, _activators, _logger) = (name, options, cluster.Value.ServiceId, activators, logger);
-        _file = new SqliteFile(options.Path);
-        _records = new SqliteRecords(_file);
+        _records = new SqliteRecords(new SqliteFile(options.Path));
     }
 
     /// <inheritdoc />
@@ -75,10 +73,7 @@ internal sealed partial class SqliteGrainStorage : IGrainStorage, ILifecyclePart
     // A file that is there must be ours and whole; one that is not there is made by the first write.
     private Task Check(CancellationToken cancellationToken)
     {
-        if (_file.Exists)
-        {
-            using var connection = _file.OpenToRead();
-        }
+        SqliteStorageHosting.TryOpen(_options.Path);
         LogUsing(_name, _options.Path);
         return Task.CompletedTask;
     }

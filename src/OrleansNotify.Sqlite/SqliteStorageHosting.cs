@@ -27,6 +27,20 @@ public static class SqliteStorageHosting
         return silo;
     }
 
+    /// <summary>Opens the file as the storage would, if there is one.</summary>
+    /// <param name="path">As <see cref="SqliteStorageOptions.Path"/>.</param>
+    /// <returns>Whether there is a file.</returns>
+    /// <exception cref="InvalidDataException">It is of another program, or of a later version.</exception>
+    /// <exception cref="Microsoft.Data.Sqlite.SqliteException">It is damaged, locked, or may not be opened.</exception>
+    public static bool TryOpen(string path)
+    {
+        var file = new SqliteFile(path);
+        if (!file.Exists)
+            return false;
+        file.OpenToRead().Dispose();
+        return true;
+    }
+
     private static SqliteGrainStorage New(IServiceProvider provider, string name) =>
         ActivatorUtilities.CreateInstance<SqliteGrainStorage>(provider, name, Options(provider, name));
 
