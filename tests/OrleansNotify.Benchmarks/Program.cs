@@ -7,6 +7,9 @@ switch (args)
     case ["streams", .. var rest]:
         await StreamsMeasurement.RunAsync(rest);
         return 0;
+    case ["embedded", .. var rest]:
+        await EmbeddedMeasurement.RunAsync(rest);
+        return 0;
     case ["micro", .. var rest]:
         BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(rest);
         return 0;
@@ -14,6 +17,7 @@ switch (args)
         Console.Error.WriteLine("""
             Usage: dotnet run -c Release --project tests/OrleansNotify.Benchmarks -- <verb>
               streams [rounds]   our stream provider beside explicit subscription and Orleans' memory streams → results/streams.md
+              embedded [rounds] [folder]   SQLite beside LMDB and RocksDB as the embedded store → results/embedded-store.md
               micro [options]    BenchmarkDotNet: the classes under Micro/
             """);
         return 2;
