@@ -23,6 +23,10 @@ public sealed class BackEndPlanTests
     [InlineData("RedisMembershipTable", null, "Orleans:Clustering:ProviderType=Redis", "Orleans:Clustering:ConnectionString=" + Redis)]
     [InlineData("RedisMembershipTable", "SqliteGrainStorage", "Orleans:Clustering:ProviderType=Redis", "Orleans:Clustering:ConnectionString=" + Redis, "Notify:Storage:Provider=Sqlite")]
     [InlineData("RedisMembershipTable", "RedisGrainStorage", "Orleans:Clustering:ProviderType=Redis", "Orleans:Clustering:ConnectionString=" + Redis, "Orleans:GrainStorage:notify:ProviderType=Redis", "Orleans:GrainStorage:notify:ConnectionString=" + Redis)]
+    [InlineData("AzureMembershipTable", "AzureTableGrainStorage", "Notify:Cluster:Provider=AzureStorage", "Notify:Cluster:ConnectionString=UseDevelopmentStorage=true")]
+    [InlineData("AzureMembershipTable", "AzureBlobGrainStorage", "Notify:Cluster:Provider=AzureStorage", "Notify:Cluster:ConnectionString=UseDevelopmentStorage=true", "Notify:Storage:Provider=AzureBlobs")]
+    [InlineData("AzureMembershipTable", "RedisGrainStorage", "Notify:Cluster:Provider=AzureStorage", "Notify:Cluster:ConnectionString=UseDevelopmentStorage=true", "Notify:Storage:Provider=Redis", "Notify:Storage:ConnectionString=" + Redis)]
+    [InlineData("AzureMembershipTable", "AzureTableGrainStorage", "Orleans:Clustering:ProviderType=AzureTableStorage", "Orleans:Clustering:ConnectionString=UseDevelopmentStorage=true", "Notify:Storage:Provider=AzureTables", "Notify:Storage:ConnectionString=UseDevelopmentStorage=true")]
     [InlineData("SystemTargetBasedMembershipTable", "SqliteGrainStorage", "Orleans:GrainStorage:notify:ProviderType=Sqlite")]
     public async Task Configuration_alone_selects_the_back_ends(string membership, string? storage, params string[] settings)
     {
@@ -87,6 +91,8 @@ public sealed class BackEndPlanTests
     [InlineData("Notify:Cluster:ConnectionString is no Redis connection string, such as redis.example.com:6379,password=….", "Notify:Cluster:Provider=Redis", "Notify:Cluster:ConnectionString=redis://user:canary@host:6379")]
     [InlineData("Notify:Cluster:ConnectionString is no Redis connection string, such as redis.example.com:6379,password=….", "Notify:Cluster:Provider=Redis", "Notify:Cluster:ConnectionString=host:6379,pasword=canary")]
     [InlineData("Notify:Cluster:ConnectionString is no Redis connection string, such as redis.example.com:6379,password=….", "Notify:Cluster:Provider=Redis", "Notify:Cluster:ConnectionString=password=canary")]
+    [InlineData("Notify:Cluster:ConnectionString is no Azure storage connection string, such as DefaultEndpointsProtocol=https;AccountName=…;AccountKey=….", "Notify:Cluster:Provider=AzureStorage", "Notify:Cluster:ConnectionString=AccountKey=canary")]
+    [InlineData("Notify:Storage:ConnectionString is missing: Notify:Storage:Provider AzureBlobs needs it.", "Notify:Cluster:Provider=Redis", "Notify:Cluster:ConnectionString=" + Redis, "Notify:Storage:Provider=AzureBlobs")]
     [InlineData("Notify:Cluster:ConnectionString is configured, but has no effect with Provider Development.", "Notify:Cluster:ConnectionString=" + Redis)]
     [InlineData("Notify:Cluster:AdvertisedAddress is configured, but has no effect with Provider Development, whose silos are all on this machine.", "Notify:Cluster:AdvertisedAddress=10.0.0.1")]
     [InlineData("Notify:Cluster:Primary is configured, but has no effect with Provider Redis.", "Notify:Cluster:Provider=Redis", "Notify:Cluster:ConnectionString=" + Redis, "Notify:Cluster:Primary=127.0.0.1:1")]

@@ -33,6 +33,17 @@ public sealed class BadStartTests : IDisposable
     }
 
     [Fact]
+    public async Task An_azure_store_that_is_not_there()
+    {
+        var nobody = Ports.Free();
+        var key = Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(Secret));
+        await Refused(
+            $"Notify:Cluster:ConnectionString: Azure storage at 127.0.0.1:{nobody} does not answer.",
+            "--Notify:Cluster:Provider", "AzureStorage", "--Notify:Cluster:AdvertisedAddress", "127.0.0.1",
+            "--Notify:Cluster:ConnectionString", $"DefaultEndpointsProtocol=http;AccountName=a;AccountKey={key};TableEndpoint=http://127.0.0.1:{nobody}/a;BlobEndpoint=http://127.0.0.1:{nobody}/a");
+    }
+
+    [Fact]
     public async Task A_store_that_takes_the_connection_and_says_nothing()
     {
         using var silent = new TcpListener(IPAddress.Loopback, 0);
