@@ -17,7 +17,7 @@ switch (args)
         Console.Error.WriteLine("""
             Usage: dotnet run -c Release --project tests/OrleansNotify.Benchmarks -- <verb>
               streams [rounds]   our stream provider beside explicit subscription and Orleans' memory streams → results/streams.md
-              embedded [rounds] [folder]   SQLite beside LMDB and RocksDB as the embedded store → results/embedded-store.md
+              embedded [rounds] [folder]   SQLite beside RocksDB as the embedded store → results/embedded-store.md
               micro [options]    BenchmarkDotNet: the classes under Micro/
             """);
         return 2;

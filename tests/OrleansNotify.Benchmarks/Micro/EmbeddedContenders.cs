@@ -1,5 +1,4 @@
 using System.Text;
-using LightningDB;
 using OrleansNotify.Sqlite;
 using RocksDbSharp;
 
@@ -74,54 +73,6 @@ internal sealed class SingleSqliteContender : EmbeddedContender
         _writer.Dispose();
         _turn.Dispose();
         return ValueTask.CompletedTask;
-    }
-}
-
-/// <summary>LMDB through LightningDB: a memory-mapped B-tree, flushed at every commit; our groups.</summary>
-internal sealed class LmdbContender : EmbeddedContender
-{
-    private readonly LightningEnvironment _environment;
-    private readonly GroupCommit<RecordWrite> _commits;
-    private LightningDatabase? _database;
-
-    public LmdbContender(string folder)
-    {
-        _environment = new LightningEnvironment(folder, new EnvironmentConfiguration { MapSize = 4L << 30, MaxDatabases = 1 });
-        _environment.Open();
-        _commits = new GroupCommit<RecordWrite>(Commit, write => write.Data!.Value.Length);
-    }
-
-    public override string Name => "LMDB";
-
-    public override bool Shared => true;
-
-    public override async Task<bool> Write(RecordWrite write)
-    {
-        await _commits.Write(write, default);
-        return write.Applied;
-    }
-
-    public override async ValueTask DisposeAsync()
-    {
-        await _commits.DisposeAsync();
-        _database?.Dispose();
-        _environment.Dispose();
-    }
-
-    private void Commit(IReadOnlyList<RecordWrite> writes)
-    {
-        using var transaction = _environment.BeginTransaction();
-        _database ??= transaction.OpenDatabase(configuration: new DatabaseConfiguration { Flags = DatabaseOpenFlags.Create });
-        foreach (var write in writes)
-        {
-            var key = KeyOf(write);
-            var (result, _, value) = transaction.Get(_database, key);
-            write.Applied = Matches(value.AsSpan(), result == MDBResultCode.Success, write);
-            if (write.Applied && transaction.Put(_database, key, ValueOf(write)) is not MDBResultCode.Success and var failed)
-                throw new IOException($"LMDB: {failed}");
-        }
-        if (transaction.Commit() is not MDBResultCode.Success and var problem)
-            throw new IOException($"LMDB: {problem}");
     }
 }
 

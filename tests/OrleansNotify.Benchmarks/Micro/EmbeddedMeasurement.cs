@@ -11,7 +11,7 @@ internal static class EmbeddedMeasurement
     private static readonly TimeSpan Measured = TimeSpan.FromSeconds(2);
 
     private static readonly Func<string, EmbeddedContender>[] Contenders =
-        [f => new SqliteContender(f), f => new SingleSqliteContender(f), f => new LmdbContender(f), f => new RocksContender(f)];
+        [f => new SqliteContender(f), f => new SingleSqliteContender(f), f => new RocksContender(f)];
 
     private static readonly (int Writers, int Bytes)[] Loads = [(1, 256), (64, 256), (1, 32 << 10), (64, 32 << 10)];
 

@@ -34,7 +34,8 @@ public sealed class TlsTests : IDisposable
 
         await http.Publish("safe", """{"n":7}""");
 
-        Assert.Contains("""{"n":7}""", await Read(socket, deadline.Token), StringComparison.Ordinal);
+        var seen = await Read(socket, deadline.Token);
+        Assert.True(seen.Contains("""{"n":7}""", StringComparison.Ordinal), seen);
     }
 
     [Fact]
