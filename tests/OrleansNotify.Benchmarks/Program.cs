@@ -11,6 +11,9 @@ switch (args)
     case ["durable", .. var rest]:
         await DurableMeasurement.RunAsync(rest);
         return 0;
+    case ["embedded", .. var rest]:
+        await EmbeddedMeasurement.RunAsync(rest);
+        return 0;
     case ["micro", .. var rest]:
         BenchmarkSwitcher.FromAssembly(typeof(FrontEndQueueBenchmarks).Assembly).Run(rest);
         return 0;
@@ -19,6 +22,7 @@ switch (args)
             Usage: dotnet run -c Release --project tests/OrleansNotify.Benchmarks -- <verb>
               streams [rounds]   our stream provider beside explicit subscription and Orleans' memory streams → results/streams.md
               durable [rounds]   durable channels on each store, one publisher and 64 → results/durable.md
+              embedded [rounds] [folder]   SQLite beside RocksDB as the embedded store → results/embedded-store.md
               micro [options]    BenchmarkDotNet: the classes under Micro/
             """);
         return 2;

@@ -13,17 +13,17 @@ internal static partial class ListenGuard
     /// <summary>The argument.</summary>
     public const string Argument = "--insecure";
 
-    /// <summary>Checks every endpoint before it is bound.</summary>
-    public static void Apply(KestrelServerOptions kestrel, bool insecure, ILogger logger) =>
-        kestrel.ConfigureEndpointDefaults(listen =>
-        {
-            if (listen.IPEndPoint is not { } endpoint || IPAddress.IsLoopback(endpoint.Address))
-                return;
-            if (!insecure)
-                throw new InvalidOperationException(
-                    $"Refusing to listen on {endpoint}: anybody who reaches it could publish and listen. Use an address of this machine such as http://localhost:3000, or start with {Argument} if the network is trusted.");
-            LogInsecure(logger, endpoint);
-        });
+    /// <summary>Checks an endpoint before it is bound.</summary>
+    /// <exception cref="StartException">On more than loopback, and nobody has called the network trusted.</exception>
+    public static void Check(ListenOptions listen, bool insecure, ILogger logger)
+    {
+        if (listen.IPEndPoint is not { } endpoint || IPAddress.IsLoopback(endpoint.Address))
+            return;
+        if (!insecure)
+            throw new StartException(
+                $"Refusing to listen on {endpoint}: anybody who reaches it could publish and listen. Use an address of this machine such as http://localhost:3000, or start with {Argument} if the network is trusted.");
+        LogInsecure(logger, endpoint);
+    }
 
     /// <summary>Checks where silos and Orleans clients are listened for.</summary>
     /// <exception cref="StartException">On more than loopback, and nobody has called the network trusted.</exception>

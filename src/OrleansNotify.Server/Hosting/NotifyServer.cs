@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
@@ -48,7 +49,14 @@ public static class NotifyServer
         builder.WebHost.ConfigureKestrel((context, kestrel) =>
         {
             kestrel.AddServerHeader = false;
-            ListenGuard.Apply(kestrel, insecure, kestrel.ApplicationServices.GetRequiredService<ILoggerFactory>().CreateLogger("OrleansNotify.Server"));
+            var logger = kestrel.ApplicationServices.GetRequiredService<ILoggerFactory>().CreateLogger("OrleansNotify.Server");
+            kestrel.ConfigureEndpointDefaults(listen =>
+            {
+                // A browser that got the page over HTTP/2 opens its WebSocket on that connection (RFC 8441), whose streams are no sockets to hand on: the
+                // transport writes its frames to an upgraded HTTP/1.1 connection.
+                listen.Protocols = HttpProtocols.Http1;
+                ListenGuard.Check(listen, insecure, logger);
+            });
         });
 
         var app = builder.Build();

@@ -25,7 +25,9 @@ public sealed class SettingsTableTests
     [
         (typeof(LimitOptions), LimitOptions.Section),
         (typeof(NamespaceOptions), "Notify:Namespaces:{name}"),
-        (typeof(ClusterOptions), "Notify:Cluster"),
+        (typeof(ClusterOptions), ClusterOptions.Section),
+        (typeof(MembershipOptions), MembershipOptions.Section),
+        (typeof(StorageOptions), StorageOptions.Section),
         (typeof(SecurityOptions), SecurityOptions.Section),
         (typeof(FrontEndStreamOptions), FrontEndStreamOptions.Section),
         (typeof(BeatOptions), BeatOptions.Section),
@@ -56,6 +58,7 @@ public sealed class SettingsTableTests
             .Select(type => type.GenericTypeArguments[0])
             .Where(type => type.Assembly.GetName().Name!.StartsWith("OrleansNotify", StringComparison.Ordinal))
             .Append(typeof(NamespaceOptions)) // bound by name, by NamespaceSettings
+            .Concat([typeof(ClusterOptions), typeof(MembershipOptions), typeof(StorageOptions)]) // read before there are services, by BackEndPlan
             .Select(type => type.Name);
         Assert.Equal(Sections.Select(section => section.Options.Name).Order(), bound.Distinct().Order());
         Assert.NotNull(app);
@@ -69,6 +72,8 @@ public sealed class SettingsTableTests
     [InlineData("Notify:Namespaces:default:HistorySize", "0")]
     [InlineData("Notify:Namespaces:chat:HistoryTtl", "1.00:00:01")]
     [InlineData("Notify:Cluster:ClusterId", "")]
+    [InlineData("Notify:Cluster:Membership:ProbeTimeout", "00:00:00.1")]
+    [InlineData("Notify:Storage:Path", "")]
     [InlineData("Notify:Security:AllowedOrigins:0", "example.com")]
     [InlineData("Notify:Streaming:MaxBatchBytes", "1023")]
     [InlineData("Notify:Beats:Period", "00:00:03")]

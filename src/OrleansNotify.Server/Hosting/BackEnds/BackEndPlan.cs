@@ -116,8 +116,8 @@ internal sealed class BackEndPlan
         var connection = NewConnection(ClusterOptions.Section, _cluster.ConnectionString, _cluster.Provider);
         return _cluster.Provider switch
         {
-            ClusterProvider.Redis => new RedisCluster(connection),
-            _ => throw new StartException($"{ClusterOptions.Section}:{nameof(ClusterOptions.Provider)}: {_cluster.Provider} is not built in."),
+            ClusterProvider.AzureStorage => new AzureCluster(connection),
+            _ => new RedisCluster(connection),
         };
     }
 
@@ -150,8 +150,9 @@ internal sealed class BackEndPlan
             : NewConnection(StorageOptions.Section, _storage.ConnectionString, provider);
         return provider switch
         {
-            StorageProvider.Redis => new RedisStorage(connection),
-            _ => throw new StartException($"{StorageOptions.Section}:{nameof(StorageOptions.Provider)}: {provider} is not built in."),
+            StorageProvider.AzureTables => new AzureTables(connection),
+            StorageProvider.AzureBlobs => new AzureBlobs(connection),
+            _ => new RedisStorage(connection),
         };
     }
 
