@@ -29,6 +29,7 @@ public sealed class ConfiguredServerTests(Stores stores)
         await using var admin = await ConnectionMultiplexer.ConnectAsync($"{redis.ConnectionString},allowAdmin=true");
         var database = admin.GetDatabase();
         await database.ExecuteAsync("ACL", "SETUSER", "reader", "on", $">{Secret}", "~*", "+@read", "+@connection", "+info", "+config|get", "+cluster|nodes", "+client");
+        await database.ExecuteAsync("ACL", "SETUSER", "default", "off"); // else a failed AUTH leaves the client what it was: an open server's default user
 
         Assert.Equal(
             $"Notify:Cluster:ConnectionString: Redis at {redis.ConnectionString} refuses the user or the password.",
@@ -44,15 +45,15 @@ public sealed class ConfiguredServerTests(Stores stores)
         var azurite = await stores.Azurite();
         var parts = azurite.ConnectionString.Split(';', StringSplitOptions.RemoveEmptyEntries).Select(part => part.Split('=', 2)).ToDictionary(part => part[0], part => part[1]);
         var wrong = Convert.ToBase64String(Encoding.UTF8.GetBytes(Secret));
-        Assert.EndsWith(
-            "refuses the account key or signature.",
+        Assert.Contains(
+            "refuses the account key or signature",
             await Refusal("AzureStorage", azurite.ConnectionString.Replace(parts["AccountKey"], wrong, StringComparison.Ordinal)), StringComparison.Ordinal);
 
         var service = new TableServiceClient(azurite.ConnectionString);
         await service.CreateTableIfNotExistsAsync("OrleansSiloInstances");
         var sas = service.GenerateSasUri(TableAccountSasPermissions.Read, TableAccountSasResourceTypes.All, TimeProvider.System.GetUtcNow().AddHours(1)).Query.TrimStart('?');
         var sentence = await Refusal("AzureStorage", $"TableEndpoint={parts["TableEndpoint"]};SharedAccessSignature={sas}");
-        Assert.Contains("does not allow reading and writing table OrleansSiloInstances", sentence, StringComparison.Ordinal);
+        Assert.Contains("reading and writing table OrleansSiloInstances", sentence, StringComparison.Ordinal);
         Assert.DoesNotContain("sig=", sentence, StringComparison.Ordinal);
     }
 
