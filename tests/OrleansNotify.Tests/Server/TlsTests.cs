@@ -35,7 +35,7 @@ public sealed class TlsTests : IDisposable
         await http.Publish("safe", """{"n":7}""");
 
         var seen = await Read(socket, deadline.Token);
-        Assert.True(seen.Contains("""{"n":7}""", StringComparison.Ordinal), seen);
+        Assert.True(seen.Contains("\"n\":7}", StringComparison.Ordinal), seen);
     }
 
     [Fact]

@@ -61,7 +61,7 @@ internal static class AzureConnection
         {
             await make();
         }
-        catch (RequestFailedException refused) when (refused is { Status: 403, ErrorCode: "AuthorizationPermissionMismatch" or "AuthorizationResourceTypeMismatch" or "AuthorizationFailure" })
+        catch (RequestFailedException refused) when (refused is { Status: 403, ErrorCode: not "AuthenticationFailed" })
         {
         }
     }
@@ -86,6 +86,7 @@ internal static class AzureConnection
     {
         (0, _) => $"Azure storage at {service.Authority} does not answer.",
         (403, "AuthenticationFailed") or (401, _) => $"Azure storage at {service.Authority} refuses the account key or signature.",
+        (403, null or "") => $"Azure storage at {service.Authority} refuses the account key or signature, or does not allow it reading and writing {what}.", // the emulator gives no code
         (403, var code) => $"Azure storage at {service.Authority} does not allow reading and writing {what} ({code}).",
         (404, var code) => $"Azure storage at {service.Authority} has no {what}, and we may not make it ({code}).",
         (var status, var code) => $"Azure storage at {service.Authority} refuses to read and write {what} ({status} {code}).",
