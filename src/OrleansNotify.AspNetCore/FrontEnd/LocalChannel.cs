@@ -98,7 +98,7 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
             return;
         _attaching = true;
         _number = world.Calls.NextNumber();
-        _ = Call(new Attachment(world.Calls.FrontEnd, _number, _cursor.Epoch), Backoff());
+        _ = Call(new Attachment(world.Calls.FrontEnd, _number, _cursor.Epoch, _cursor.Offset), Backoff());
 
         async Task Call(Attachment attachment, TimeSpan delay)
         {

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 using Orleans.Runtime.Placement;
+using OrleansNotify.Grains.Channels.Durable;
 using OrleansNotify.Grains.Silos;
 using OrleansNotify.Grains.Streaming;
 using OrleansNotify.Protocol;
@@ -9,10 +10,12 @@ namespace OrleansNotify.Grains.Channels;
 
 /// <summary>
 /// A channel's activation: calls into <see cref="ChannelSequence"/> and <see cref="AttachmentTable"/>, and streams. A publish is one turn from its
-/// first line to its answer, so turns are the writer loop: nothing waits, and no batch comes between the numbering of another and its fan-out.
+/// first line to its answer, so turns are the writer loop: nothing waits, and no batch comes between the numbering of another and its fan-out. Only
+/// a durable channel waits, for its store: <see cref="DurableChannel"/> is its writer.
 /// </summary>
 [GrainType(TypeName), Reentrant]
-internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<ChannelGrain> logger) : Grain, IChannelGrain, IGrainMigrationParticipant, IDisposable
+internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<ChannelGrain> logger)
+    : Grain, IChannelGrain, IGrainMigrationParticipant, IDurableOwner, IDisposable
 {
     /// <summary>What silos know channels by.</summary>
     public const string TypeName = "notify.channel";
@@ -26,7 +29,8 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     private const string MovedKey = "notify.channel";
 
     private string _name = "";
-    private ChannelSequence _sequence = null!; // set before any call comes
+    private ChannelSequence _sequence = null!; // set before any call comes, or once the log has been read
+    private DurableChannel? _durable;
     private HostedChannel? _hosted;
     private MovedChannel? _moved;
     private Moves.Move? _move;
@@ -44,12 +48,25 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         options ??= new NamespaceOptions { Class = ChannelClass.Ephemeral };
         _isRecoverable = options.Class != ChannelClass.Ephemeral;
         _hasTold = _moved is not null;
-        _sequence = _moved is null
-            ? new ChannelSequence(options, world.Epochs.Next(), world.Time)
-            : new ChannelSequence(options, _moved.Sequence, world.Time);
         // Attachments also end outside of this grain's turns: by lease, by the death of a silo.
         _hosted = new HostedChannel(_name, () => GrainContext.Scheduler.QueueAction(KeepAlive));
-        _hosted.Begins(_sequence.Position, _sequence.HistoryCount);
+        if (options.Class == ChannelClass.Durable)
+        {
+            var durable = world.Durable!; // or the host would not have started
+            _durable = new DurableChannel(this, () => new ChannelLog(durable.Storage, this.GetGrainId(), durable.Codec), durable, options);
+            _durable.Start();
+            return Task.CompletedTask;
+        }
+        Begin(_moved?.Sequence is null
+            ? new ChannelSequence(options, world.Epochs.Next(), world.Time)
+            : new ChannelSequence(options, _moved.Sequence, world.Time));
+        return Task.CompletedTask;
+    }
+
+    private void Begin(ChannelSequence sequence)
+    {
+        _sequence = sequence;
+        _hosted!.Begins(_sequence.Position, _sequence.HistoryCount);
         world.Table.Add(_hosted, _moved?.FrontEnds ?? []);
         if (_moved is not null)
         {
@@ -57,8 +74,21 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
             KeepAlive();
         }
         _moved = null;
-        return Task.CompletedTask;
     }
+
+    string IDurableOwner.Name => _name;
+
+    void IDurableOwner.Opened(ChannelSequence sequence)
+    {
+        if (_sequence is null)
+            Begin(sequence);
+        else
+            _sequence = sequence;
+    }
+
+    void IDurableOwner.Visible(Publication[] publications) => Stream(publications);
+
+    void IDurableOwner.End() => DeactivateOnIdle();
 
     /// <inheritdoc />
     public ValueTask<PublishResult[]> Publish(PublicationDraft[] batch, CancellationToken cancellationToken = default)
@@ -73,6 +103,8 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
             return new(Refuse(batch, PublishRefusal.NotAccepted));
 
         _hasTold = true;
+        if (_durable is not null)
+            return _durable.Publish(batch);
         var numbered = _sequence.Number(batch);
         _sequence.Keep(numbered);
         if (numbered.Publications.Length > 0)
@@ -83,14 +115,23 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     }
 
     /// <inheritdoc />
-    public ValueTask<AttachReply> Attach(Attachment attachment, CancellationToken cancellationToken = default)
+    public ValueTask<AttachReply> Attach(Attachment attachment, CancellationToken cancellationToken = default) =>
+        _durable is null ? new(Attach(attachment, IsSuperseded(attachment.SeenEpoch))) : AttachDurable(_durable, attachment);
+
+    private async ValueTask<AttachReply> AttachDurable(DurableChannel durable, Attachment attachment)
     {
-        if (IsSuperseded(attachment.SeenEpoch))
-            return new(new AttachReply(true, default, world.Silo.SiloAddress, _isRecoverable));
+        await durable.WhenOpen();
+        return Attach(attachment, await durable.IsSuperseded(new ChannelPosition(attachment.SeenEpoch, attachment.SeenOffset)));
+    }
+
+    private AttachReply Attach(Attachment attachment, bool isSuperseded)
+    {
+        if (isSuperseded)
+            return new AttachReply(true, default, world.Silo.SiloAddress, _isRecoverable);
         _hasTold = true;
         world.Table.Attach(_hosted!, attachment.FrontEnd, attachment.Number);
         KeepAlive();
-        return new(new AttachReply(false, _sequence.Position, world.Silo.SiloAddress, _isRecoverable));
+        return new AttachReply(false, _sequence.Position, world.Silo.SiloAddress, _isRecoverable);
     }
 
     /// <inheritdoc />
@@ -102,28 +143,42 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     }
 
     /// <inheritdoc />
-    public ValueTask<HistoryPage> Read(HistoryRequest request, CancellationToken cancellationToken = default)
+    public ValueTask<HistoryPage> Read(HistoryRequest request, CancellationToken cancellationToken = default) =>
+        _durable is null ? new(Read(request, IsSuperseded(request.SeenEpoch))) : ReadDurable(_durable, request);
+
+    private async ValueTask<HistoryPage> ReadDurable(DurableChannel durable, HistoryRequest request)
     {
-        if (IsSuperseded(request.SeenEpoch))
-            return new(new HistoryPage(true, default, [], false));
+        await durable.WhenOpen();
+        return Read(request, await durable.IsSuperseded(new ChannelPosition(request.SeenEpoch, 0)));
+    }
+
+    private HistoryPage Read(HistoryRequest request, bool isSuperseded)
+    {
+        if (isSuperseded)
+            return new HistoryPage(true, default, [], false);
         _hasTold = true;
-        return new(_sequence.Read(request));
+        return _sequence.Read(request);
     }
 
     /// <inheritdoc />
-    public ValueTask<ChannelPosition> GetPosition(CancellationToken cancellationToken = default)
+    public async ValueTask<ChannelPosition> GetPosition(CancellationToken cancellationToken = default)
     {
+        if (_durable is not null)
+            await _durable.WhenOpen();
         _hasTold = true;
-        return new(_sequence.Position);
+        return _sequence.Position;
     }
 
     /// <inheritdoc />
-    public ValueTask<ChannelPosition> Erase(CancellationToken cancellationToken = default)
+    public async ValueTask<ChannelPosition> Erase(CancellationToken cancellationToken = default)
     {
         _hasTold = true;
-        _sequence.Erase();
-        _hosted!.Begins(_sequence.Position, 0);
-        return new(_sequence.Position);
+        if (_durable is not null)
+            await _durable.Erase();
+        else
+            _sequence.Erase();
+        _hosted!.Begins(_sequence.Position, _sequence.HistoryCount);
+        return _sequence.Position;
     }
 
     /// <inheritdoc />
@@ -135,7 +190,9 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     {
         if (reason.ReasonCode != DeactivationReasonCode.ShuttingDown || !_hasTold)
             return;
-        _move = await world.Moves.Begin(_sequence.MoveBytes, cancellationToken);
+        if (_durable is not null)
+            await _durable.Stop();
+        _move = await world.Moves.Begin(_durable is null ? _sequence.MoveBytes : 0, cancellationToken);
         if (_move is null)
             return;
         RequestContext.Set(IPlacementDirector.PlacementHintKey, _move.Target);
@@ -147,7 +204,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     {
         if (_hosted is null)
             return;
-        dehydrationContext.TryAddValue(MovedKey, new MovedChannel(_sequence.Save(), world.Table.Save(_hosted)));
+        dehydrationContext.TryAddValue(MovedKey, new MovedChannel(_durable is null ? _sequence.Save() : null, world.Table.Save(_hosted)));
         // Should the other silo not take it, the front-ends find out by the count in the next beat, or by the end of this silo.
         _hosted.HasMoved = true;
     }
@@ -236,7 +293,8 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         if (_isKeptForEver)
             DelayDeactivation(TimeSpan.Zero); // takes the collection back that was put off for ever; a positive time would not
         _isKeptForEver = false;
-        DelayDeactivation(_sequence.TimeLeft + world.CollectionAge);
+        // What a durable channel has, its log has: the next activation reads it.
+        DelayDeactivation((_durable is null ? _sequence.TimeLeft : TimeSpan.Zero) + world.CollectionAge);
     }
 
     [LoggerMessage(2001, LogLevel.Warning, "Channel {Channel}: this activation's epoch {Epoch} is lower than {Seen}, which a front-end has seen; it ends.")]

@@ -1,8 +1,11 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
+using Orleans.Storage;
+using OrleansNotify.Grains.Channels.Durable;
 using OrleansNotify.Grains.Silos;
 using OrleansNotify.Grains.Streaming;
 
@@ -43,6 +46,9 @@ public static class ChannelHosting
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, BeatSender>();
         services.AddSingleton(NewEpochs);
         services.AddSingleton(NewMoves);
+        services.AddSingleton<StorageBreaker>();
+        services.AddSingleton<LogEntryCodec>();
+        services.AddSingleton<IValidateOptions<ChannelNamespaces>, DurableNeedsStorage>();
         services.AddSingleton(NewSurroundings);
         return silo;
     }
@@ -67,6 +73,17 @@ public static class ChannelHosting
         return new Moves(targets);
     }
 
+    private static DurableSurroundings? NewDurable(IServiceProvider provider) =>
+        provider.GetKeyedService<IGrainStorage>(ChannelStorage.ProviderName) is { } storage
+            ? new DurableSurroundings(
+                storage,
+                provider.GetRequiredService<LogEntryCodec>(),
+                provider.GetRequiredService<StorageBreaker>(),
+                provider.GetRequiredService<ChannelEpochs>(),
+                provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<ILogger<DurableChannel>>())
+            : null;
+
     private static ChannelSurroundings NewSurroundings(IServiceProvider provider) => new(
         provider.GetRequiredService<ILocalSiloDetails>(),
         provider.GetRequiredService<ChannelNamespaces>(),
@@ -74,6 +91,7 @@ public static class ChannelHosting
         provider.GetRequiredService<AttachmentTable>(),
         provider.GetRequiredService<IFrontEndStreams>(),
         provider.GetRequiredService<Moves>(),
+        NewDurable(provider),
         provider.GetRequiredService<IOptions<GrainCollectionOptions>>().Value.ClassSpecificCollectionAge[GrainClass],
         provider.GetRequiredService<TimeProvider>());
 }

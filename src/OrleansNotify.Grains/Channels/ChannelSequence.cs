@@ -46,6 +46,9 @@ internal sealed class ChannelSequence
     /// <summary>How many publications are kept.</summary>
     public int HistoryCount => _history.Count;
 
+    /// <summary>The oldest offset that a client may still ask for, by history or by an idempotency key.</summary>
+    public ulong OldestNeeded => Math.Min(_history.Oldest, _keys.OldestOffset);
+
     /// <summary>How long from now until there is nothing left that a client could come back for.</summary>
     public TimeSpan TimeLeft => _history.TimeLeft > _keys.TimeLeft ? _history.TimeLeft : _keys.TimeLeft;
 

@@ -1,3 +1,4 @@
+using OrleansNotify.Grains.Channels.Durable;
 using OrleansNotify.Grains.Silos;
 using OrleansNotify.Grains.Streaming;
 
@@ -10,6 +11,7 @@ namespace OrleansNotify.Grains.Channels;
 /// <param name="Table">Who is attached.</param>
 /// <param name="Streams">Where publications go.</param>
 /// <param name="Moves">Where channels go when the silo stops.</param>
+/// <param name="Durable">What durable channels need; null where no store is configured.</param>
 /// <param name="CollectionAge">An activation is collected this long after there is nothing left that somebody could come back for.</param>
 /// <param name="Time">The silo's clock.</param>
 internal sealed record ChannelSurroundings(
@@ -19,5 +21,6 @@ internal sealed record ChannelSurroundings(
     AttachmentTable Table,
     IFrontEndStreams Streams,
     Moves Moves,
+    DurableSurroundings? Durable,
     TimeSpan CollectionAge,
     TimeProvider Time);

@@ -36,7 +36,8 @@ internal sealed class History(int size, long maxBytes, TimeSpan ttl, TimeProvide
     /// <summary>How long from now until the newest kept has aged out; zero when none is kept.</summary>
     public TimeSpan TimeLeft => Count == 0 ? TimeSpan.Zero : Max(ttl - time.GetElapsedTime(At(Count - 1).KeptAt));
 
-    private ulong Oldest => Top - (ulong)Count + 1;
+    /// <summary>Offset of the oldest that is kept, or the next offset when none is.</summary>
+    public ulong Oldest => Top - (ulong)Count + 1;
 
     /// <summary>What a publication counts in a ring or page: its payload, event name and tags.</summary>
     public static int Cost(Publication publication)

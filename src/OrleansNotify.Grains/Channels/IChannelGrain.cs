@@ -41,11 +41,13 @@ public interface IChannelGrain : IGrainWithStringKey
 /// <param name="FrontEnd">The silo whose stream is to get the publications.</param>
 /// <param name="Number">Rises with each attach and detach of this front-end for this channel: calls between silos can overtake one another.</param>
 /// <param name="SeenEpoch">The highest epoch this front-end has seen on the channel; a grain of a lower one refuses and ends.</param>
+/// <param name="SeenOffset">The highest offset it has seen of that epoch. Only durable channels look at it: theirs can be lost by a store, in the same epoch.</param>
 [GenerateSerializer, Immutable, Alias("notify.Attachment")]
 public readonly record struct Attachment(
     [property: Id(0)] SiloAddress FrontEnd,
     [property: Id(1)] long Number,
-    [property: Id(2)] ChannelEpoch SeenEpoch);
+    [property: Id(2)] ChannelEpoch SeenEpoch,
+    [property: Id(3)] ulong SeenOffset = 0);
 
 /// <summary>Answer to an attach.</summary>
 /// <param name="Superseded">True: this activation is of a lower epoch than the caller has seen; it has ended itself, call again.</param>

@@ -31,6 +31,18 @@ internal sealed class IdempotencyKeys(TimeProvider time)
         }
     }
 
+    /// <summary>Offset of the oldest publication whose key is known; <see cref="ulong.MaxValue"/> when none is.</summary>
+    public ulong OldestOffset
+    {
+        get
+        {
+            if (_known is null)
+                return ulong.MaxValue;
+            Forget(time.GetTimestamp());
+            return _byAge!.TryPeek(out var oldest) ? _known[oldest].Offset : ulong.MaxValue;
+        }
+    }
+
     /// <summary>Looks whether a key is known.</summary>
     /// <param name="key">The key.</param>
     /// <param name="now">Now, as a timestamp.</param>

@@ -6,10 +6,10 @@ namespace OrleansNotify.Grains.Channels;
 // not counted, so a publication or key may live that much longer.
 
 /// <summary>A channel on its way between silos.</summary>
-/// <param name="Sequence">Its order and content.</param>
+/// <param name="Sequence">Its order and content; null for a durable channel, which has them in its log.</param>
 /// <param name="FrontEnds">Who was attached, and who had been.</param>
 [GenerateSerializer, Immutable, Alias("notify.MovedChannel")]
-internal sealed record MovedChannel([property: Id(0)] MovedSequence Sequence, [property: Id(1)] MovedFrontEnd[] FrontEnds);
+internal sealed record MovedChannel([property: Id(0)] MovedSequence? Sequence, [property: Id(1)] MovedFrontEnd[] FrontEnds);
 
 /// <summary>A channel's order and content.</summary>
 /// <param name="Position">Of the newest publication.</param>

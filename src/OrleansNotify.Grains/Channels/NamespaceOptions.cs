@@ -32,4 +32,7 @@ public enum ChannelClass
 
     /// <summary>Kept in the grain's ring: survives lost sockets, a front-end's crash and a graceful drain.</summary>
     Recoverable = 1,
+
+    /// <summary>Committed to grain storage before it is acknowledged and before it is delivered: survives the death of all silos, within what the store promises.</summary>
+    Durable = 2,
 }
