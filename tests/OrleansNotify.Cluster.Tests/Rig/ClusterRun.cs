@@ -1,0 +1,186 @@
+using System.Text;
+using System.Text.Json;
+using OrleansNotify.Cluster.Tests.History;
+using OrleansNotify.Protocol;
+using OrleansNotify.Testing;
+using Xunit.Abstractions;
+
+namespace OrleansNotify.Cluster.Tests.Rig;
+
+/// <summary>Three silos as processes, subscribers and publishers on all of them, and a record of everything they see.</summary>
+public sealed class ClusterRun : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60); // a cluster under load on two cores
+    private readonly ITestOutputHelper _output;
+    private readonly RunClock _clock = new();
+    private readonly List<Fault> _faults = [];
+    private readonly CancellationTokenSource _publishing = new();
+    private readonly CancellationTokenSource _subscribing = new();
+    private readonly Load _load;
+    private readonly Subscriber[] _subscribers;
+    private readonly Publishers _publishers;
+    private readonly Task _subscribed;
+    private Task _published = Task.CompletedTask;
+
+    private ClusterRun(ITestOutputHelper output, Silos silos, Load load)
+    {
+        _output = output;
+        Silos = silos;
+        _load = load;
+        Uri[] sockets = [.. silos.All.Select(silo => silo.WebSocket)];
+        _subscribers = [.. Enumerable.Range(0, load.Subscribers).Select(i => new Subscriber($"client {i}", sockets, i % sockets.Length, load.ChannelsOf(i), _clock))];
+        _publishers = new Publishers(silos.All.Select(silo => silo.BaseAddress), load.Channels, load.PublishesPerSecond, _clock);
+        _subscribed = Task.WhenAll(_subscribers.Select(subscriber => subscriber.Run(_subscribing.Token)));
+    }
+
+    /// <summary>The silos.</summary>
+    public Silos Silos { get; }
+
+    /// <summary>Starts the silos, then the subscribers, and, when all are subscribed, the publishers; returns when the load has run for a moment.</summary>
+    public static async Task<ClusterRun> StartAsync(ITestOutputHelper output, BackEnd backEnd, Load? load = null)
+    {
+        load ??= new Load(backEnd.KeepsState);
+        var silos = await Rig.Silos.StartAsync(backEnd, load.Arguments);
+        var run = new ClusterRun(output, silos, load);
+        try
+        {
+            output.WriteLine($"{run._clock.Now.TotalSeconds:0.0} s: {string.Join(", ", silos.All.Select((silo, i) => $"silo {i} pid {silo.Id} {silo.BaseAddress}"))}");
+            await run.AllServed();
+            run._published = run._publishers.Run(run._publishing.Token);
+            await run.Publications(load.PublishesPerSecond * 3);
+            return run;
+        }
+        catch
+        {
+            await run.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Lets the load go on for so many publications.</summary>
+    public async Task Publications(int count)
+    {
+        var goal = _publishers.Published + count;
+        await Until.True($"{goal} publications begun", () => _publishers.Published >= goal, Patience + TimeSpan.FromSeconds(2.0 * count / _load.PublishesPerSecond));
+    }
+
+    /// <summary>Lets the load go on for so long, at the rate that is meant.</summary>
+    public Task Seconds(int seconds) => Publications(seconds * _load.PublishesPerSecond);
+
+    /// <summary>Waits until every subscriber is subscribed to all its channels.</summary>
+    public Task AllServed() => Until.Equal(_load.Subscribers, "subscribers that are served", () => _subscribers.Count(subscriber => subscriber.IsServed), Patience);
+
+    /// <summary>Notes that something is broken now.</summary>
+    public void Note(string what)
+    {
+        var fault = new Fault(_clock.Now, what);
+        _output.WriteLine($"{fault.At.TotalSeconds:0.0} s: {what}");
+        _faults.Add(fault);
+    }
+
+    /// <summary>Ends the load, gives the subscribers time to get all there is, reads the channels' history, and judges.</summary>
+    public async Task<HistoryReport> FinishAsync()
+    {
+        await _publishing.CancelAsync();
+        await _published;
+        var ended = _clock.Now;
+        var reader = await Silos.AnyReady();
+        try
+        {
+            foreach (var channel in _load.Channels)
+                await CaughtUp(reader, channel);
+        }
+        catch (TimeoutException late)
+        {
+            _output.WriteLine(late.Message); // the checker says who lost what
+        }
+
+        var final = new Dictionary<string, FinalHistory>();
+        foreach (var channel in _load.Channels)
+            final[channel] = await ReadHistory(reader, channel);
+        await _subscribing.CancelAsync();
+        await _subscribed;
+
+        var report = HistoryChecker.Check(new RunHistory
+        {
+            Channels = _load.Promises,
+            Attempts = _publishers.Attempts,
+            Logs = [.. _subscribers.SelectMany(subscriber => subscriber.Logs())],
+            Final = final,
+            Faults = _faults,
+            RecoveryWindow = Load.RecoveryWindow,
+        });
+        _output.WriteLine($"{ended.TotalSeconds:0.0} s: {_publishers.Published} publications begun, {_publishers.Published / Math.Max(1, ended.TotalSeconds):0} a second over all");
+        _output.WriteLine(report.ToString());
+        foreach (var subscriber in _subscribers.Where(subscriber => subscriber.Complaint is not null))
+            _output.WriteLine($"{subscriber.Name} gave up: {subscriber.Complaint}");
+        _judged = report.Violations.Count == 0 && Array.TrueForAll(_subscribers, subscriber => subscriber.Complaint is null);
+        Assert.True(_judged, report.ToString());
+        return report;
+    }
+
+    private bool _judged;
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _publishing.CancelAsync();
+        await _subscribing.CancelAsync();
+        await Task.WhenAll(_published, _subscribed);
+        _publishers.Dispose();
+        foreach (var subscriber in _subscribers)
+            subscriber.Dispose();
+        foreach (var line in Silos.Logs(_judged ? 10 : 60))
+            _output.WriteLine(line);
+        await Silos.DisposeAsync();
+        _publishing.Dispose();
+        _subscribing.Dispose();
+    }
+
+    private async Task CaughtUp(HttpClient reader, string channel)
+    {
+        var top = (await ReadHistory(reader, channel)).Top;
+        var those = _subscribers.Where((_, i) => _load.ChannelsOf(i).Contains(channel)).ToArray();
+        await Until.Equal(0, $"subscribers of {channel} that have not come to {top}", () => those.Count(subscriber => subscriber.PositionOf(channel) != top), TimeSpan.FromSeconds(30));
+    }
+
+    private static async Task<FinalHistory> ReadHistory(HttpClient reader, string channel)
+    {
+        ChannelPosition top = default;
+        var kept = new Dictionary<ulong, ulong>();
+        for (var since = ""; ;)
+        {
+            var text = await Read(reader, $"api/channels/{Uri.EscapeDataString(channel)}/history?limit=300{since}");
+            using var page = JsonDocument.Parse(text);
+            var root = page.RootElement;
+            top = new(ReplyFrame.EpochOf(root.GetProperty("epoch").GetString()), root.GetProperty("offset").GetUInt64());
+            var last = 0UL;
+            foreach (var publication in root.GetProperty("publications").EnumerateArray())
+            {
+                last = publication.GetProperty("offset").GetUInt64();
+                kept[last] = PayloadHash.Of(Encoding.UTF8.GetBytes(publication.GetProperty("data").GetRawText()));
+            }
+
+            if (last == 0)
+                return new(top, kept);
+            since = $"&epoch={top.Epoch}&since={last}";
+        }
+    }
+
+    // Right after a fault a read may fail as any call may; it is repeated as a reader would.
+    private static async Task<byte[]> Read(HttpClient reader, string path) => await Until.Value(
+        path,
+        async () =>
+        {
+            try
+            {
+                return await reader.GetByteArrayAsync(new Uri(path, UriKind.Relative));
+            }
+            catch (HttpRequestException)
+            {
+                return [];
+            }
+        },
+        body => body.Length > 0,
+        Patience);
+}
