@@ -125,6 +125,19 @@ test('a new epoch after a restart is told, and the new offsets are followed', ()
   assert.deepEqual(stage.asked.recover, { epoch: 'B', offset: 1 });
 });
 
+test('what a new epoch holds already is fetched from its beginning', () => {
+  const stage = new Stage().open().join('news', 7).cut().reopen();
+  stage.say({ type: 'subscribed', channel: 'news', id: 2, epoch: 'B', offset: 2, wasRecovering: true, recovered: false });
+  assert.deepEqual(stage.socket.sent.slice(-2), [
+    { type: 'unsubscribe', channel: 'news' },
+    { type: 'subscribe', channel: 'news', id: 3, recover: { epoch: 'B', offset: 0 } }]);
+  stage.event('news', 3); // still of the subscription given up
+  stage.say({ type: 'subscribed', channel: 'news', id: 3, epoch: 'B', offset: 3, wasRecovering: true, recovered: true });
+  stage.event('news', 1).event('news', 2).event('news', 3).event('news', 4);
+  assert.deepEqual(stage.offsets(), [1, 2, 3, 4]);
+  assert.equal(stage.only('lost').length, 1);
+});
+
 test('history that is too short is told with the number that is lost', () => {
   const stage = new Stage().open().join('news', 7).cut().reopen();
   stage.say({ type: 'subscribed', channel: 'news', id: 2, epoch: 'A', offset: 500, wasRecovering: true, recovered: false });

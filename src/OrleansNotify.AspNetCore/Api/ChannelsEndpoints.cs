@@ -55,7 +55,7 @@ internal sealed partial class ChannelsEndpoints(
             }
             var position = await reading.WaitAsync(Deadline, time, cancellationToken);
             return TypedResults.Json(
-                new ChannelReply(channel, position.Epoch.ToString(), position.Offset, options.Class == ChannelClass.Recoverable, count?.Subscriptions, count?.Partial ?? false),
+                new ChannelReply(channel, position.Epoch.ToString(), position.Offset, options.Class != ChannelClass.Ephemeral, count?.Subscriptions, count?.Partial ?? false),
                 ApiJson.Default.ChannelReply);
         }
         catch (Exception exception) when (!context.RequestAborted.IsCancellationRequested)

@@ -17,8 +17,12 @@ public sealed partial class ChannelPublisher : IDisposable
     // How much later than the deadline the answer may come. One timer for all calls: one each would cost more than the call's own bookkeeping.
     private static readonly TimeSpan SweepPeriod = TimeSpan.FromMilliseconds(250);
 
-    // Before the one retry: a moving activation needs a moment to be found at its new place.
-    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(20);
+    // Before each retry, in milliseconds, and all within the deadline. A moving activation needs a moment to be found at its new place, a dead silo's
+    // channels are away until the cluster knows of the death.
+    private static readonly int[] RetryDelays = [20, 40, 80, 160, 320, 320, 320, 320];
+
+    // A grain that answers is there: one that refuses for longer than a move takes has a reason, and publishers are told so soon.
+    private const int RetriesOfARefusal = 4;
 
     // So many locks that two processors seldom meet at one; a power of two.
     private const int Stripes = 64;
@@ -97,11 +101,15 @@ public sealed partial class ChannelPublisher : IDisposable
         for (var i = 0; i < drafts.Length; i++)
             drafts[i] = call.Items[i].Draft;
         var sent = await SendOnce(call.Channel, drafts).ConfigureAwait(false);
-        if (!IsNotAccepted(sent) || call.IsAbandoned)
-            return sent;
         // Nothing was numbered, so nothing can be doubled, and nothing of this channel has overtaken: it has one call in flight.
-        await Task.Delay(RetryDelay, _time).ConfigureAwait(false);
-        return call.IsAbandoned ? sent : await SendOnce(call.Channel, drafts).ConfigureAwait(false);
+        for (var retry = 0; IsNotAccepted(sent) && retry < (sent.Results is null ? RetryDelays.Length : RetriesOfARefusal); retry++)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(RetryDelays[retry]), _time).ConfigureAwait(false);
+            if (call.IsAbandoned)
+                break;
+            sent = await SendOnce(call.Channel, drafts).ConfigureAwait(false);
+        }
+        return sent;
     }
 
     private async ValueTask<(PublishResult[]? Results, PublishRefusal Refusal)> SendOnce(string channel, PublicationDraft[] drafts)

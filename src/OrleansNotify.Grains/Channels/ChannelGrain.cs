@@ -188,10 +188,10 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     /// </remarks>
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        if (reason.ReasonCode != DeactivationReasonCode.ShuttingDown || !_hasTold)
-            return;
         if (_durable is not null)
             await _durable.Stop();
+        if (reason.ReasonCode != DeactivationReasonCode.ShuttingDown || !_hasTold)
+            return;
         _move = await world.Moves.Begin(_durable is null ? _sequence.MoveBytes : 0, cancellationToken);
         if (_move is null)
             return;

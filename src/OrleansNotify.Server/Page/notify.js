@@ -197,8 +197,13 @@ export class NotifyConnection extends EventTarget {
     if (!recovered) Object.assign(known, { epoch, offset, shown: sameEpoch ? known.shown : 0 });
     this.#tell('subscribed', { channel });
     if (!wasRecovering) return;
-    if (recovered) this.#tell('recovered', { channel, count: missed });
-    else this.#tell('lost', sameEpoch ? { channel, newEpoch: false, count: missed } : { channel, newEpoch: true });
+    if (recovered) return this.#tell('recovered', { channel, count: missed });
+    this.#tell('lost', sameEpoch ? { channel, newEpoch: false, count: missed } : { channel, newEpoch: true });
+    if (sameEpoch || offset === 0) return;
+    // What the new epoch holds already came after what is lost: subscribe once more, from its beginning.
+    Object.assign(known, { offset: 0, live: false });
+    this.#send({ type: 'unsubscribe', channel });
+    this.#ask(channel);
   }
 
   #onEvent(message, text) {

@@ -116,19 +116,19 @@ public sealed class ChannelPublisherTests : IDisposable
         new GatewayTooBusyException(), new LimitExceededException("too many"), new SiloUnavailableException());
 
     [Theory, MemberData(nameof(NeverBegun))]
-    public async Task A_call_that_no_grain_can_have_seen_is_made_once_more(Exception failure)
+    public async Task A_call_that_no_grain_can_have_seen_is_made_again_until_it_gets_through(Exception failure)
     {
-        _channels.Answer = (place, channel, items) => place == 0 ? ValueTask.FromException<PublishResult[]>(failure) : new(_channels.Number(channel, items));
+        _channels.Answer = (place, channel, items) => place < 8 ? ValueTask.FromException<PublishResult[]>(failure) : new(_channels.Number(channel, items));
         var published = Publish("a", 1);
 
         await Until.True("it was tried again", () => { _time.Advance(TimeSpan.FromMilliseconds(20)); return published.IsCompleted; });
 
         Assert.Equal(1UL, (await published).Position.Offset);
-        Assert.Equal(2, _channels.Calls.Count);
+        Assert.Equal(9, _channels.Calls.Count);
     }
 
     [Theory, MemberData(nameof(NeverBegun))]
-    public async Task Failing_twice_is_told_as_not_accepted(Exception failure)
+    public async Task Failing_for_as_long_as_the_publisher_waits_is_told_as_not_accepted(Exception failure)
     {
         _channels.Answer = (_, _, _) => ValueTask.FromException<PublishResult[]>(failure);
         var published = Publish("a", 1);
@@ -136,18 +136,21 @@ public sealed class ChannelPublisherTests : IDisposable
         await Until.True("it was tried again", () => { _time.Advance(TimeSpan.FromMilliseconds(20)); return published.IsCompleted; });
 
         Assert.Equal(PublishRefusal.NotAccepted, (await published).Refusal);
-        Assert.Equal(2, _channels.Calls.Count);
+        Assert.Equal(9, _channels.Calls.Count);
     }
 
-    [Fact]
-    public async Task A_call_the_grain_did_not_accept_is_made_once_more()
+    [Theory]
+    [InlineData(4, PublishRefusal.None)]
+    [InlineData(5, PublishRefusal.NotAccepted)]
+    public async Task A_call_the_grain_did_not_accept_is_made_again_four_times(int refusals, PublishRefusal expected)
     {
-        _channels.Answer = (place, channel, items) => new(place == 0 ? ScriptedChannels.Refuse(items, PublishRefusal.NotAccepted) : _channels.Number(channel, items));
+        _channels.Answer = (place, channel, items) => new(place < refusals ? ScriptedChannels.Refuse(items, PublishRefusal.NotAccepted) : _channels.Number(channel, items));
         var published = Publish("a", 1);
 
         await Until.True("it was tried again", () => { _time.Advance(TimeSpan.FromMilliseconds(20)); return published.IsCompleted; });
 
-        Assert.Equal(1UL, (await published).Position.Offset);
+        Assert.Equal(expected, (await published).Refusal);
+        Assert.Equal(5, _channels.Calls.Count);
     }
 
     public static TheoryData<Exception> PerhapsBegun => new(

@@ -21,6 +21,8 @@ internal sealed partial class DurableChannel(IDurableOwner owner, Func<ChannelLo
     // Two activations that open the log at once: one of them gives way.
     private const int MaxConflicts = 3;
 
+    private const string NoAnswer = "The store of durable channels does not answer.";
+
     private readonly ILogger _logger = world.Logger;
     private readonly CommitQueue _waiting = new(world.Time);
     private readonly List<TaskCompletionSource<bool>> _erasures = [];
@@ -36,9 +38,16 @@ internal sealed partial class DurableChannel(IDurableOwner owner, Func<ChannelLo
     /// <summary>Opens the log.</summary>
     public void Start() => Wake();
 
-    /// <summary>Completes when the log has been opened once, or this attempt failed.</summary>
+    /// <summary>Completes when the log has been opened once.</summary>
     /// <exception cref="OrleansException">The store does not answer.</exception>
-    public Task WhenOpen() => _sequence is null ? _opened.Task.WaitAsync(StoreDeadline, world.Time) : Task.CompletedTask;
+    /// <exception cref="TimeoutException">The same.</exception>
+    public async Task WhenOpen()
+    {
+        if (_sequence is null && !_ended)
+            await _opened.Task.WaitAsync(StoreDeadline, world.Time);
+        if (_sequence is null)
+            throw new OrleansException(NoAnswer);
+    }
 
     /// <summary>Publishes.</summary>
     public async ValueTask<PublishResult[]> Publish(PublicationDraft[] batch)
@@ -65,7 +74,7 @@ internal sealed partial class DurableChannel(IDurableOwner owner, Func<ChannelLo
             Wake();
         }
         if (_ended || !await erased.Task)
-            throw new OrleansException("The history may not have been erased: the store of durable channels does not answer.");
+            throw new OrleansException(NoAnswer);
     }
 
     /// <summary>
@@ -79,7 +88,8 @@ internal sealed partial class DurableChannel(IDurableOwner owner, Func<ChannelLo
             return false;
         _shown = seen;
         _isOpen = false;
-        _opened = NewSource();
+        if (_opened.Task.IsCompleted)
+            _opened = NewSource();
         Wake();
         await _opened.Task.WaitAsync(StoreDeadline, world.Time);
         return _ended;
@@ -141,6 +151,8 @@ internal sealed partial class DurableChannel(IDurableOwner owner, Func<ChannelLo
         await world.Breaker.Opening.WaitAsync();
         try
         {
+            if (_ended)
+                return;
             var log = await _log.Open(world.Epochs.Next).WaitAsync(StoreDeadline, world.Time);
             await Adopt(log).WaitAsync(StoreDeadline, world.Time);
             world.Breaker.Succeeded();
@@ -280,7 +292,7 @@ internal sealed partial class DurableChannel(IDurableOwner owner, Func<ChannelLo
         if (_ended)
             opened.TrySetResult();
         else
-            opened.TrySetException(new OrleansException("The store of durable channels does not answer."));
+            opened.TrySetException(new OrleansException(NoAnswer));
     }
 
     private static LogEntry[] Entries(CommitGroup group, NumberedBatch numbered)
