@@ -36,7 +36,10 @@ public static class NotifyServer
         var cluster = configuration.GetSection("Notify:Cluster").Get<ClusterOptions>() ?? new();
         builder.UseOrleans(silo =>
         {
-            silo.UseLocalhostClustering(cluster.SiloPort, cluster.GatewayPort, cluster.PrimaryEndpoint, serviceId: "notify", clusterId: cluster.ClusterId);
+            if (configuration["Notify:Cluster:Provider"] == "Redis")
+                Stopgap.Use(silo, configuration, cluster);
+            else
+                silo.UseLocalhostClustering(cluster.SiloPort, cluster.GatewayPort, cluster.PrimaryEndpoint, serviceId: "notify", clusterId: cluster.ClusterId);
             silo.AddOrleansNotify(configuration);
         });
         builder.Services.AddOrleansNotify(configuration);
