@@ -1,27 +1,58 @@
+using OrleansNotify.Testing;
+
 namespace OrleansNotify.Cluster.Tests.Rig;
 
-/// <summary>What a cluster keeps its membership in, and, where it can, its channels.</summary>
+/// <summary>What a cluster keeps its membership and its durable channels in: a real store, as a process of its own.</summary>
 public abstract class BackEnd : IAsyncDisposable
 {
-    /// <summary>Whether channels can be durable.</summary>
-    public abstract bool KeepsState { get; }
-
     /// <summary>What a silo is told.</summary>
     public abstract IReadOnlyList<string> Arguments { get; }
+
+    /// <summary>Ends it in the hardest way after which it still keeps its own promises, and waits for its end.</summary>
+    public abstract Task StopAsync();
+
+    /// <summary>Starts it again, with what it had.</summary>
+    public abstract Task RestartAsync();
+
+    /// <summary>It answers nothing; connections stay open.</summary>
+    public abstract void Pause();
+
+    /// <summary>Ends <see cref="Pause"/>.</summary>
+    public abstract void Resume();
 
     /// <inheritdoc/>
     public abstract ValueTask DisposeAsync();
 }
 
-/// <summary>The first silo is the membership table: it must not be killed.</summary>
-public sealed class DevelopmentBackEnd : BackEnd
+/// <summary>Redis that writes each change to disk before it answers: it may be killed.</summary>
+public sealed class RedisBackEnd : BackEnd
 {
-    /// <inheritdoc/>
-    public override bool KeepsState => false;
+    private readonly RedisProcess _redis;
+
+    private RedisBackEnd(RedisProcess redis) => _redis = redis;
+
+    /// <summary>Starts one.</summary>
+    public static async Task<RedisBackEnd> StartAsync() => new(await RedisProcess.StartAsync(new RedisSettings { AppendFsync = "always" }));
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Arguments => [];
+    public override IReadOnlyList<string> Arguments =>
+    [
+        "--Notify:Cluster:Provider=Redis", $"--Notify:Cluster:ConnectionString={_redis.ConnectionString}",
+        "--Notify:Storage:Provider=Redis", $"--Notify:Storage:ConnectionString={_redis.ConnectionString}",
+    ];
 
     /// <inheritdoc/>
-    public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public override Task StopAsync() => _redis.KillAsync();
+
+    /// <inheritdoc/>
+    public override Task RestartAsync() => _redis.RestartAsync();
+
+    /// <inheritdoc/>
+    public override void Pause() => _redis.Pause();
+
+    /// <inheritdoc/>
+    public override void Resume() => _redis.Resume();
+
+    /// <inheritdoc/>
+    public override ValueTask DisposeAsync() => _redis.DisposeAsync();
 }

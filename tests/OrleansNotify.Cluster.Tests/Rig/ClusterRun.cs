@@ -21,26 +21,27 @@ public sealed class ClusterRun : IAsyncDisposable
     private readonly Publishers _publishers;
     private readonly Task _subscribed;
     private Task _published = Task.CompletedTask;
+    private bool _good;
 
     private ClusterRun(ITestOutputHelper output, Silos silos, Load load)
     {
         _output = output;
-        Silos = silos;
+        All = silos;
         _load = load;
         Uri[] sockets = [.. silos.All.Select(silo => silo.WebSocket)];
         _subscribers = [.. Enumerable.Range(0, load.Subscribers).Select(i => new Subscriber($"client {i}", sockets, i % sockets.Length, load.ChannelsOf(i), _clock))];
-        _publishers = new Publishers(silos.All.Select(silo => silo.BaseAddress), load.Channels, load.PublishesPerSecond, _clock);
+        _publishers = new Publishers(silos.All.Select(silo => silo.BaseAddress), load.Names, load.PublishesPerSecond, _clock);
         _subscribed = Task.WhenAll(_subscribers.Select(subscriber => subscriber.Run(_subscribing.Token)));
     }
 
     /// <summary>The silos.</summary>
-    public Silos Silos { get; }
+    public Silos All { get; }
 
     /// <summary>Starts the silos, then the subscribers, and, when all are subscribed, the publishers; returns when the load has run for a moment.</summary>
-    public static async Task<ClusterRun> StartAsync(ITestOutputHelper output, BackEnd backEnd, Load? load = null)
+    public static async Task<ClusterRun> StartAsync(ITestOutputHelper output, BackEnd backEnd)
     {
-        load ??= new Load(backEnd.KeepsState);
-        var silos = await Rig.Silos.StartAsync(backEnd, load.Arguments);
+        var silos = await Silos.StartAsync(backEnd, Load.Arguments);
+        var load = await Load.SpreadOver(silos);
         var run = new ClusterRun(output, silos, load);
         try
         {
@@ -84,10 +85,10 @@ public sealed class ClusterRun : IAsyncDisposable
         await _publishing.CancelAsync();
         await _published;
         var ended = _clock.Now;
-        var reader = await Silos.AnyReady();
+        var reader = await All.AnyReady();
         try
         {
-            foreach (var channel in _load.Channels)
+            foreach (var channel in _load.Names)
                 await CaughtUp(reader, channel);
         }
         catch (TimeoutException late)
@@ -96,14 +97,14 @@ public sealed class ClusterRun : IAsyncDisposable
         }
 
         var final = new Dictionary<string, FinalHistory>();
-        foreach (var channel in _load.Channels)
+        foreach (var channel in _load.Names)
             final[channel] = await ReadHistory(reader, channel);
         await _subscribing.CancelAsync();
         await _subscribed;
 
         var report = HistoryChecker.Check(new RunHistory
         {
-            Channels = _load.Promises,
+            Channels = _load.Channels,
             Attempts = _publishers.Attempts,
             Logs = [.. _subscribers.SelectMany(subscriber => subscriber.Logs())],
             Final = final,
@@ -114,12 +115,10 @@ public sealed class ClusterRun : IAsyncDisposable
         _output.WriteLine(report.ToString());
         foreach (var subscriber in _subscribers.Where(subscriber => subscriber.Complaint is not null))
             _output.WriteLine($"{subscriber.Name} gave up: {subscriber.Complaint}");
-        _judged = report.Violations.Count == 0 && Array.TrueForAll(_subscribers, subscriber => subscriber.Complaint is null);
-        Assert.True(_judged, report.ToString());
+        _good = report.Violations.Count == 0 && Array.TrueForAll(_subscribers, subscriber => subscriber.Complaint is null);
+        Assert.True(_good, report.ToString());
         return report;
     }
-
-    private bool _judged;
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -130,9 +129,9 @@ public sealed class ClusterRun : IAsyncDisposable
         _publishers.Dispose();
         foreach (var subscriber in _subscribers)
             subscriber.Dispose();
-        foreach (var line in Silos.Logs(_judged ? 10 : 60))
+        foreach (var line in All.Logs(_good ? 10 : 60))
             _output.WriteLine(line);
-        await Silos.DisposeAsync();
+        await All.DisposeAsync();
         _publishing.Dispose();
         _subscribing.Dispose();
     }
@@ -146,7 +145,7 @@ public sealed class ClusterRun : IAsyncDisposable
 
     private static async Task<FinalHistory> ReadHistory(HttpClient reader, string channel)
     {
-        ChannelPosition top = default;
+        ChannelPosition top;
         var kept = new Dictionary<ulong, ulong>();
         for (var since = ""; ;)
         {

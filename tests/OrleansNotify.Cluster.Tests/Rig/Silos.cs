@@ -1,3 +1,4 @@
+using System.Text.Json;
 using OrleansNotify.Testing;
 
 namespace OrleansNotify.Cluster.Tests.Rig;
@@ -5,13 +6,7 @@ namespace OrleansNotify.Cluster.Tests.Rig;
 /// <summary>The server processes of a run.</summary>
 public sealed class Silos : IAsyncDisposable
 {
-    private readonly BackEnd _backEnd;
-
-    private Silos(BackEnd backEnd, IReadOnlyList<ServerProcess> all)
-    {
-        _backEnd = backEnd;
-        All = all;
-    }
+    private Silos(IReadOnlyList<ServerProcess> all) => All = all;
 
     /// <summary>Every one, dead ones too.</summary>
     public IReadOnlyList<ServerProcess> All { get; }
@@ -27,11 +22,9 @@ public sealed class Silos : IAsyncDisposable
         List<ServerProcess> started = [first];
         try
         {
-            var primary = backEnd is DevelopmentBackEnd ? $"127.0.0.1:{first.SiloPort}" : null;
-            started.AddRange(await Task.WhenAll(Enumerable.Range(1, count - 1).Select(_ => ServerProcess.StartAsync(primary: primary, arguments: all))));
-            var silos = new Silos(backEnd, started);
-            foreach (var silo in started)
-                await Until.Equal(count, $"silos that {silo.BaseAddress} knows", () => KnownTo(silo), TimeSpan.FromSeconds(30));
+            started.AddRange(await Task.WhenAll(Enumerable.Range(1, count - 1).Select(_ => ServerProcess.StartAsync(arguments: all))));
+            var silos = new Silos(started);
+            await silos.AllKnowAll();
             return silos;
         }
         catch
@@ -40,6 +33,24 @@ public sealed class Silos : IAsyncDisposable
                 await silo.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Waits until each has the same number of silos in its cluster.</summary>
+    public async Task AllKnowAll()
+    {
+        foreach (var silo in All)
+            await Until.Equal(All.Count, $"silos that {silo.BaseAddress} knows", () => KnownTo(silo), TimeSpan.FromSeconds(60));
+    }
+
+    /// <summary>Brings a channel to life, through one of the silos.</summary>
+    public Task Touch(int silo, string channel) => All[silo].Http.GetStringAsync(new Uri($"api/channels/{Uri.EscapeDataString(channel)}", UriKind.Relative));
+
+    /// <summary>The name of the silo a channel lives on.</summary>
+    public async Task<string> HostOf(string channel)
+    {
+        using var list = JsonDocument.Parse(
+            await (await AnyReady()).GetByteArrayAsync(new Uri($"api/channels?pattern={Uri.EscapeDataString(channel)}", UriKind.Relative)));
+        return list.RootElement.GetProperty("channels").EnumerateArray().Single().GetProperty("silo").GetString()!;
     }
 
     /// <summary>A client of a silo that is ready.</summary>
@@ -76,7 +87,7 @@ public sealed class Silos : IAsyncDisposable
 
     /// <summary>The end of each silo's output.</summary>
     public IEnumerable<string> Logs(int lines) =>
-        All.SelectMany((silo, i) => silo.Output.TakeLast(lines).Prepend($"-- silo {i}, pid {silo.Id}: the last of {silo.Output.Count} lines"));
+        All.SelectMany((silo, i) => silo.Output.TakeLast(lines).Select(line => line.Length > 400 ? line[..400] : line).Prepend($"-- silo {i}, pid {silo.Id}: the last of {silo.Output.Count} lines"));
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -89,7 +100,7 @@ public sealed class Silos : IAsyncDisposable
     {
         try
         {
-            using var stats = System.Text.Json.JsonDocument.Parse(await silo.Http.GetByteArrayAsync(new Uri("api/stats", UriKind.Relative)));
+            using var stats = JsonDocument.Parse(await silo.Http.GetByteArrayAsync(new Uri("api/stats", UriKind.Relative)));
             return stats.RootElement.GetProperty("silos").GetInt32();
         }
         catch (HttpRequestException)
