@@ -36,10 +36,7 @@ public static class NotifyServer
         var cluster = configuration.GetSection("Notify:Cluster").Get<ClusterOptions>() ?? new();
         builder.UseOrleans(silo =>
         {
-            if (configuration["Notify:Cluster:Provider"] == "Redis")
-                Stopgap.Use(silo, configuration, cluster);
-            else
-                silo.UseLocalhostClustering(cluster.SiloPort, cluster.GatewayPort, cluster.PrimaryEndpoint, serviceId: "notify", clusterId: cluster.ClusterId);
+            silo.UseLocalhostClustering(cluster.SiloPort, cluster.GatewayPort, cluster.PrimaryEndpoint, serviceId: "notify", clusterId: cluster.ClusterId);
             silo.AddOrleansNotify(configuration);
         });
         builder.Services.AddOrleansNotify(configuration);
