@@ -43,8 +43,8 @@ public static class OrleansNotifyExtensions
         return services;
     }
 
-    /// <summary>Origin and host checks: before anything that answers.</summary>
-    public static IApplicationBuilder UseOrleansNotify(this IApplicationBuilder app) => app.UseNotifySecurity();
+    /// <summary>Known proxies' headers, then origin and host checks: before anything that answers.</summary>
+    public static IApplicationBuilder UseOrleansNotify(this IApplicationBuilder app) => app.UseKnownProxies().UseNotifySecurity();
 
     /// <summary><c>/ws</c>, <c>/api</c>, <c>/health</c>, <c>/metrics</c>, <c>/openapi/v1.json</c>, <c>/docs</c>.</summary>
     public static IEndpointRouteBuilder MapOrleansNotify(this IEndpointRouteBuilder routes)

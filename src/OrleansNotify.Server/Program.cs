@@ -11,7 +11,7 @@ try
         if (++presses > 1)
             Environment.Exit(130);
     };
-    await app.StartAsync();
+    await NotifyServer.StartAsync(app);
     Console.WriteLine($"OrleansNotify is ready: {string.Join(" ", app.Urls)}  (page: /, WebSocket: /ws, publish: POST /api/events, docs: /docs)");
     await app.WaitForShutdownAsync();
     return 0;

@@ -49,7 +49,7 @@ public sealed class RunningServer : IAsyncDisposable
             });
             configure?.Invoke(builder.Services);
         });
-        await app.StartAsync();
+        await NotifyServer.StartAsync(app);
         var server = new RunningServer(app, log);
         var readiness = app.Services.GetRequiredService<IFrontEndReadiness>();
         await Until.True("the front-end is ready", () => readiness.IsReady);

@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.Options;
 
 namespace OrleansNotify.AspNetCore.Security;
@@ -16,6 +17,12 @@ public sealed class SecurityOptions
     /// listens on loopback addresses only; then <c>localhost</c>, <c>127.0.0.1</c> and <c>[::1]</c>, so that no web page can reach it by a name of its own.
     /// </summary>
     public string[] AllowedHosts { get; set; } = [];
+
+    /// <summary>
+    /// Addresses (<c>10.0.0.5</c>) and networks (<c>10.0.0.0/24</c>) of proxies whose X-Forwarded-For, -Proto and -Host are believed: they replace the
+    /// request's remote address, scheme and host. Default none: from anybody else these headers mean nothing.
+    /// </summary>
+    public string[] KnownProxies { get; set; } = [];
 }
 
 /// <summary>Checks <see cref="SecurityOptions"/>, naming the setting that is wrong.</summary>
@@ -34,6 +41,11 @@ internal sealed class SecurityOptionsCheck : IValidateOptions<SecurityOptions>
         {
             if (options.AllowedHosts[i] is not { Length: > 0 } host || Uri.CheckHostName(host.Trim('[', ']')) == UriHostNameType.Unknown)
                 failures.Add($"{SecurityOptions.Section}:AllowedHosts:{i} ('{options.AllowedHosts[i]}') must be a host name or address without port, such as notify.example.com or [::1].");
+        }
+        for (var i = 0; i < options.KnownProxies.Length; i++)
+        {
+            if (!IPAddress.TryParse(options.KnownProxies[i], out _) && !IPNetwork.TryParse(options.KnownProxies[i], out _))
+                failures.Add($"{SecurityOptions.Section}:KnownProxies:{i} ('{options.KnownProxies[i]}') must be an IP address or a network, such as 10.0.0.5 or 10.0.0.0/24.");
         }
         return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);
     }

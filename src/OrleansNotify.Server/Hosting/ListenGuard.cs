@@ -1,9 +1,13 @@
 using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Orleans.Configuration;
 
 namespace OrleansNotify.Server.Hosting;
 
-/// <summary>Without keys and TLS the server stays on this machine: it listens on loopback only, unless told <c>--insecure</c>.</summary>
+/// <summary>
+/// Nobody has to say who he is, so the server stays on this machine: it listens on loopback only, unless told <c>--insecure</c>. TLS changes nothing about
+/// that: it hides what is said from others, and lets everybody in. Nor does a cluster: the ports between silos ask nobody for a name either.
+/// </summary>
 internal static partial class ListenGuard
 {
     /// <summary>The argument.</summary>
@@ -20,6 +24,22 @@ internal static partial class ListenGuard
                     $"Refusing to listen on {endpoint}: anybody who reaches it could publish and listen. Use an address of this machine such as http://localhost:3000, or start with {Argument} if the network is trusted.");
             LogInsecure(logger, endpoint);
         });
+
+    /// <summary>Checks where silos and Orleans clients are listened for.</summary>
+    /// <exception cref="StartException">On more than loopback, and nobody has called the network trusted.</exception>
+    public static void Check(EndpointOptions silo, bool insecure)
+    {
+        if (insecure)
+            return;
+        var listening = silo.SiloListeningEndpoint ?? new IPEndPoint(silo.AdvertisedIPAddress, silo.SiloPort);
+        var gateway = silo.GatewayPort == 0 ? null : silo.GatewayListeningEndpoint ?? new IPEndPoint(silo.AdvertisedIPAddress, silo.GatewayPort);
+        foreach (var endpoint in new[] { listening, gateway })
+        {
+            if (endpoint is not null && !IPAddress.IsLoopback(endpoint.Address))
+                throw new StartException(
+                    $"Refusing to listen for silos on {endpoint}: anybody who reaches it could join or command the cluster. For silos of one machine set {ClusterOptions.Section}:{nameof(ClusterOptions.AdvertisedAddress)} to 127.0.0.1; on a network that is trusted start with {Argument}.");
+        }
+    }
 
     [LoggerMessage(6001, LogLevel.Warning, "Listening on {Endpoint} without authentication (--insecure): anybody who reaches it can publish and listen.")]
     private static partial void LogInsecure(ILogger logger, IPEndPoint endpoint);

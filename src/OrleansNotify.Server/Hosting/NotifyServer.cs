@@ -1,5 +1,8 @@
 using Microsoft.Extensions.Logging.Console;
+using Microsoft.Extensions.Options;
+using Orleans.Configuration;
 using OrleansNotify.AspNetCore;
+using OrleansNotify.Server.Hosting.BackEnds;
 using OrleansNotify.Server.Page;
 
 namespace OrleansNotify.Server.Hosting;
@@ -13,6 +16,7 @@ public static class NotifyServer
     /// <summary>Builds the host.</summary>
     /// <param name="args">The command line: <c>--insecure</c>, and <c>--key value</c> for any setting.</param>
     /// <param name="configure">Called before the host is built; for tests and embedding.</param>
+    /// <exception cref="StartException">Something is configured that cannot be.</exception>
     public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? configure = null)
     {
         var insecure = args.Contains(ListenGuard.Argument);
@@ -32,11 +36,11 @@ public static class NotifyServer
         var configuration = builder.Configuration;
         if (string.IsNullOrEmpty(configuration["urls"]) && string.IsNullOrEmpty(configuration["http_ports"]) && !configuration.GetSection("Kestrel:Endpoints").Exists())
             configuration["urls"] = DefaultUrl;
-        builder.Services.AddOptions<ClusterOptions>().BindConfiguration("Notify:Cluster").ValidateDataAnnotations().ValidateOnStart();
-        var cluster = configuration.GetSection("Notify:Cluster").Get<ClusterOptions>() ?? new();
+        var backEnds = BackEndPlan.Read(configuration, insecure);
+        builder.Services.AddSingleton(backEnds);
         builder.UseOrleans(silo =>
         {
-            silo.UseLocalhostClustering(cluster.SiloPort, cluster.GatewayPort, cluster.PrimaryEndpoint, serviceId: "notify", clusterId: cluster.ClusterId);
+            backEnds.Configure(silo);
             silo.AddOrleansNotify(configuration);
         });
         builder.Services.AddOrleansNotify(configuration);
@@ -52,5 +56,14 @@ public static class NotifyServer
         app.MapOrleansNotify();
         app.MapPage();
         return app;
+    }
+    /// <summary>Starts what <see cref="Build"/> has built, after a look at what it will stand on: a store that is away or refuses us ends the start here, within seconds, with one sentence.</summary>
+    /// <exception cref="StartException">A back end cannot be used.</exception>
+    public static async Task StartAsync(WebApplication app, CancellationToken cancellationToken = default)
+    {
+        var services = app.Services;
+        services.GetService<IStartupValidator>()?.Validate(); // settings first: they need nobody's answer
+        await services.GetRequiredService<BackEndPlan>().Check(services.GetRequiredService<IOptions<EndpointOptions>>().Value, TimeProvider.System, cancellationToken);
+        await app.StartAsync(cancellationToken);
     }
 }
