@@ -37,7 +37,7 @@ public sealed class RedisBackEnd : BackEnd
     /// <inheritdoc/>
     public override IReadOnlyList<string> Arguments =>
     [
-        "--Notify:Cluster:Provider=Redis", $"--Notify:Cluster:ConnectionString={_redis.ConnectionString}",
+        "--Notify:Cluster:AdvertisedAddress=127.0.0.1", "--Notify:Cluster:Provider=Redis", $"--Notify:Cluster:ConnectionString={_redis.ConnectionString}",
         "--Notify:Storage:Provider=Redis", $"--Notify:Storage:ConnectionString={_redis.ConnectionString}",
     ];
 

@@ -21,6 +21,7 @@ public sealed class ClusterRun : IAsyncDisposable
     private readonly Publishers _publishers;
     private readonly Task _subscribed;
     private Task _published = Task.CompletedTask;
+    private RunHistory? _history;
     private bool _good;
 
     private ClusterRun(ITestOutputHelper output, Silos silos, Load load)
@@ -80,7 +81,7 @@ public sealed class ClusterRun : IAsyncDisposable
     }
 
     /// <summary>Ends the load, gives the subscribers time to get all there is, reads the channels' history, and judges.</summary>
-    public async Task<HistoryReport> FinishAsync()
+    private async Task<HistoryReport> FinishAsync()
     {
         await _publishing.CancelAsync();
         await _published;
@@ -102,7 +103,7 @@ public sealed class ClusterRun : IAsyncDisposable
         await _subscribing.CancelAsync();
         await _subscribed;
 
-        var report = HistoryChecker.Check(new RunHistory
+        _history = new RunHistory
         {
             Channels = _load.Channels,
             Attempts = _publishers.Attempts,
@@ -110,14 +111,21 @@ public sealed class ClusterRun : IAsyncDisposable
             Final = final,
             Faults = _faults,
             RecoveryWindow = Load.RecoveryWindow,
-        });
+        };
+        var report = HistoryChecker.Check(_history);
         _output.WriteLine($"{ended.TotalSeconds:0.0} s: {_publishers.Published} publications begun, {_publishers.Published / Math.Max(1, ended.TotalSeconds):0} a second over all");
         _output.WriteLine(report.ToString());
         foreach (var subscriber in _subscribers.Where(subscriber => subscriber.Complaint is not null))
             _output.WriteLine($"{subscriber.Name} gave up: {subscriber.Complaint}");
-        _good = report.Violations.Count == 0 && Array.TrueForAll(_subscribers, subscriber => subscriber.Complaint is null);
-        Assert.True(_good, report.ToString());
+        Assert.True(report.Violations.Count == 0 && Array.TrueForAll(_subscribers, subscriber => subscriber.Complaint is null), report.ToString());
         return report;
+    }
+
+    /// <summary>Judges the report as a test does; where it fails, everything that was seen and printed is kept in files that the output names.</summary>
+    public async Task Expect(Action<HistoryReport> judge)
+    {
+        judge(await FinishAsync());
+        _good = true;
     }
 
     /// <inheritdoc/>
@@ -129,11 +137,20 @@ public sealed class ClusterRun : IAsyncDisposable
         _publishers.Dispose();
         foreach (var subscriber in _subscribers)
             subscriber.Dispose();
-        foreach (var line in All.Logs(_good ? 10 : 60))
-            _output.WriteLine(line);
+        if (!_good)
+            KeepForALook();
         await All.DisposeAsync();
         _publishing.Dispose();
         _subscribing.Dispose();
+    }
+
+    private void KeepForALook()
+    {
+        var folder = Repository.PathOf("TestResults", "cluster");
+        if (_history is not null)
+            _output.WriteLine($"everything that was seen: {HistoryFile.Write(_history, folder)}");
+        foreach (var line in All.Logs(folder))
+            _output.WriteLine(line);
     }
 
     private async Task CaughtUp(HttpClient reader, string channel)

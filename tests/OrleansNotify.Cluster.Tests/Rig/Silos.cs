@@ -18,19 +18,17 @@ public sealed class Silos : IAsyncDisposable
     public static async Task<Silos> StartAsync(BackEnd backEnd, IReadOnlyList<string> arguments, int count = 3)
     {
         string[] all = ["--Notify:Cluster:ClusterId", $"run-{Guid.NewGuid():N}", .. backEnd.Arguments, .. arguments];
-        var first = await ServerProcess.StartAsync(arguments: all);
-        List<ServerProcess> started = [first];
+        var starting = Enumerable.Range(0, count).Select(_ => ServerProcess.StartAsync(arguments: all)).ToArray();
         try
         {
-            started.AddRange(await Task.WhenAll(Enumerable.Range(1, count - 1).Select(_ => ServerProcess.StartAsync(arguments: all))));
-            var silos = new Silos(started);
+            var silos = new Silos(await Task.WhenAll(starting));
             await silos.AllKnowAll();
             return silos;
         }
         catch
         {
-            foreach (var silo in started)
-                await silo.DisposeAsync();
+            foreach (var start in starting.Where(start => start.IsCompletedSuccessfully))
+                await (await start).DisposeAsync();
             throw;
         }
     }
@@ -85,9 +83,19 @@ public sealed class Silos : IAsyncDisposable
         }
     }
 
-    /// <summary>The end of each silo's output.</summary>
-    public IEnumerable<string> Logs(int lines) =>
-        All.SelectMany((silo, i) => silo.Output.TakeLast(lines).Select(line => line.Length > 400 ? line[..400] : line).Prepend($"-- silo {i}, pid {silo.Id}: the last of {silo.Output.Count} lines"));
+    /// <summary>Writes each silo's output to a file in <paramref name="folder"/>, and returns the files' names and what each printed last.</summary>
+    public IEnumerable<string> Logs(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        foreach (var (i, silo) in All.Index())
+        {
+            var file = Path.Combine(folder, $"silo-{i}-{silo.Id}.log");
+            File.WriteAllLines(file, silo.Output);
+            yield return $"-- silo {i}, pid {silo.Id}, all of it in {file}; the last lines:";
+            foreach (var line in silo.Output.TakeLast(15))
+                yield return line.Length > 300 ? line[..300] : line;
+        }
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

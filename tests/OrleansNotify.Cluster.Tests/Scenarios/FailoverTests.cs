@@ -16,9 +16,11 @@ public sealed class FailoverTests(ITestOutputHelper output)
         await run.All[1].KillAsync();
         await run.Seconds(10);
         await run.AllServed();
-        var report = await run.FinishAsync();
-        Assert.True(report.Told.NewEpochs > 0, "The silo hosted recoverable channels: their subscribers must be told that they began anew.");
-        Limits.RecoveredInTime(report);
+        await run.Expect(report =>
+        {
+            Assert.True(report.Told.NewEpochs > 0, "The silo hosted recoverable channels: their subscribers must be told that they began anew.");
+            Limits.RecoveredInTime(report);
+        });
     }
 
     [Fact]
@@ -31,7 +33,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
         run.Note("silo 1 has ended");
         await run.Seconds(3);
         await run.AllServed();
-        Limits.NothingWasLost(await run.FinishAsync());
+        await run.Expect(Limits.NothingWasLost);
     }
 
     [Fact]
@@ -50,7 +52,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
 
         await run.Seconds(3);
         await run.AllServed();
-        Limits.NothingWasLost(await run.FinishAsync());
+        await run.Expect(Limits.NothingWasLost);
     }
 
     [Fact]
@@ -65,8 +67,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
         run.All[1].Signal(ChildProcess.SigCont);
         await run.Seconds(5);
         await run.AllServed();
-        var report = await run.FinishAsync();
-        Assert.True(report.Recoveries[0].Never == 0, report.ToString());
+        await run.Expect(report => Assert.True(report.Recoveries[0].Never == 0, report.ToString()));
     }
 
     [Fact]
@@ -80,7 +81,6 @@ public sealed class FailoverTests(ITestOutputHelper output)
         run.Note("all are back");
         await run.AllServed();
         await run.Seconds(5);
-        var report = await run.FinishAsync();
-        Assert.True(report.Recoveries.All(recovery => recovery.Never == 0), report.ToString());
+        await run.Expect(report => Assert.True(report.Recoveries.All(recovery => recovery.Never == 0), report.ToString()));
     }
 }

@@ -17,7 +17,7 @@ public sealed class StoreTests(ITestOutputHelper output)
         await store.RestartAsync();
         run.Note("the store is back");
         await run.Seconds(8);
-        Limits.SubscribersStayedAndChannelsHealed(await run.FinishAsync());
+        await run.Expect(Limits.SubscribersStayedAndChannelsHealed);
     }
 
     [Fact]
@@ -31,6 +31,6 @@ public sealed class StoreTests(ITestOutputHelper output)
         store.Resume();
         run.Note("the store goes on");
         await run.Seconds(8);
-        Limits.SubscribersStayedAndChannelsHealed(await run.FinishAsync());
+        await run.Expect(Limits.SubscribersStayedAndChannelsHealed);
     }
 }
