@@ -28,17 +28,24 @@ public abstract class BackEnd : IAsyncDisposable
 public sealed class RedisBackEnd : BackEnd
 {
     private readonly RedisProcess _redis;
+    private readonly string _address;
 
-    private RedisBackEnd(RedisProcess redis) => _redis = redis;
+    private RedisBackEnd(RedisProcess redis, string? address)
+    {
+        _redis = redis;
+        _address = $"{address ?? "127.0.0.1"}:{redis.Port}";
+    }
 
     /// <summary>Starts one.</summary>
-    public static async Task<RedisBackEnd> StartAsync() => new(await RedisProcess.StartAsync(new RedisSettings { AppendFsync = "always" }));
+    /// <param name="address">Of this machine, at which silos reach it; null: loopback.</param>
+    public static async Task<RedisBackEnd> StartAsync(string? address = null) =>
+        new(await RedisProcess.StartAsync(new RedisSettings { AppendFsync = "always", AlsoOn = address }), address);
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Arguments =>
     [
-        "--Notify:Cluster:AdvertisedAddress=127.0.0.1", "--Notify:Cluster:Provider=Redis", $"--Notify:Cluster:ConnectionString={_redis.ConnectionString}",
-        "--Notify:Storage:Provider=Redis", $"--Notify:Storage:ConnectionString={_redis.ConnectionString}",
+        "--Notify:Cluster:Provider=Redis", $"--Notify:Cluster:ConnectionString={_address}",
+        "--Notify:Storage:Provider=Redis", $"--Notify:Storage:ConnectionString={_address}",
     ];
 
     /// <inheritdoc/>

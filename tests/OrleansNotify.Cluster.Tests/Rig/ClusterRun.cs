@@ -39,9 +39,16 @@ public sealed class ClusterRun : IAsyncDisposable
     public Silos All { get; }
 
     /// <summary>Starts the silos, then the subscribers, and, when all are subscribed, the publishers; returns when the load has run for a moment.</summary>
-    public static async Task<ClusterRun> StartAsync(ITestOutputHelper output, BackEnd backEnd)
+    public static Task<ClusterRun> StartAsync(ITestOutputHelper output, BackEnd backEnd, params string[] arguments) =>
+        StartAsync(output, Silos.StartAsync(backEnd, [.. Load.Arguments, .. arguments], [ServerPlace.Here, ServerPlace.Here, ServerPlace.Here]));
+
+    /// <summary>The same, with the last of three silos in a network of its own.</summary>
+    public static Task<ClusterRun> StartAsync(ITestOutputHelper output, BackEnd backEnd, NetworkNamespace network) =>
+        StartAsync(output, Silos.StartAsync(backEnd, Load.Arguments, [new(network.Outside, []), new(network.Outside, []), network.Place]));
+
+    private static async Task<ClusterRun> StartAsync(ITestOutputHelper output, Task<Silos> starting)
     {
-        var silos = await Silos.StartAsync(backEnd, Load.Arguments);
+        var silos = await starting;
         var load = await Load.SpreadOver(silos);
         var run = new ClusterRun(output, silos, load);
         try

@@ -15,6 +15,7 @@ namespace OrleansNotify.Cluster.Tests.Rig;
 public sealed class Publishers : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10); // more than any deadline of the server's
+    private const string NoConnection = "no connection";
     private readonly IReadOnlyList<HttpClient> _silos;
     private readonly IReadOnlyList<string> _channels;
     private readonly int _perSecond;
@@ -86,9 +87,16 @@ public sealed class Publishers : IDisposable
         var body = Encoding.UTF8.GetBytes($$"""{"channel":"{{channel}}","data":{{data}}}""");
         for (var attempt = 0; attempt < 2; attempt++)
         {
+            // A silo that refuses the connection costs nothing: the next one is tried, as every load balancer does. The retry goes elsewhere.
             var silo = (number + attempt) % _silos.Count;
             var sentAt = _clock.Now;
             var (outcome, position, detail, retryAfter) = await Send(_silos[silo], body, key);
+            for (var others = 1; others < _silos.Count && detail == NoConnection; others++)
+            {
+                silo = (silo + 1) % _silos.Count;
+                (outcome, position, detail, retryAfter) = await Send(_silos[silo], body, key);
+            }
+
             _attempts.Enqueue(new(channel, key, payload, sentAt, _clock.Now, outcome, position, $"silo {silo}: {detail}"));
             if (outcome is PublishOutcome.Accepted or PublishOutcome.Refused)
                 return;
@@ -116,7 +124,7 @@ public sealed class Publishers : IDisposable
         }
         catch (HttpRequestException never) when (never.HttpRequestError == HttpRequestError.ConnectionError)
         {
-            return (PublishOutcome.NotAccepted, null, "no connection", null); // nothing was sent
+            return (PublishOutcome.NotAccepted, null, NoConnection, null); // nothing was sent
         }
         catch (Exception broken) when (broken is HttpRequestException or TaskCanceledException or JsonException or IOException)
         {

@@ -14,11 +14,12 @@ public sealed class Silos : IAsyncDisposable
     /// <summary>One of them.</summary>
     public ServerProcess this[int index] => All[index];
 
-    /// <summary>Starts three and waits until each is ready and knows the others.</summary>
-    public static async Task<Silos> StartAsync(BackEnd backEnd, IReadOnlyList<string> arguments, int count = 3)
+    /// <summary>Starts one silo at each place and waits until each is ready and knows the others.</summary>
+    public static async Task<Silos> StartAsync(BackEnd backEnd, IReadOnlyList<string> arguments, IReadOnlyList<ServerPlace> places)
     {
         string[] all = ["--Notify:Cluster:ClusterId", $"run-{Guid.NewGuid():N}", .. backEnd.Arguments, .. arguments];
-        var starting = Enumerable.Range(0, count).Select(_ => ServerProcess.StartAsync(arguments: all)).ToArray();
+        var starting = places.Select(place => ServerProcess.StartAsync(place, null, null,
+            [.. all, "--Notify:Cluster:AdvertisedAddress", place.Address, .. place.Address == ServerPlace.Here.Address ? (string[])[] : ["--insecure"]])).ToArray();
         try
         {
             var silos = new Silos(await Task.WhenAll(starting));
@@ -27,6 +28,7 @@ public sealed class Silos : IAsyncDisposable
         }
         catch
         {
+            await Task.WhenAll(starting).ContinueWith(_ => { }, TaskScheduler.Default); // none may be left behind, however late it came up
             foreach (var start in starting.Where(start => start.IsCompletedSuccessfully))
                 await (await start).DisposeAsync();
             throw;
