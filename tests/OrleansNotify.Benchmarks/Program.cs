@@ -1,4 +1,5 @@
 using BenchmarkDotNet.Running;
+using OrleansNotify.Benchmarks.Load;
 using OrleansNotify.Benchmarks.Micro;
 
 // One verb per question; each writes its table to results/.
@@ -7,13 +8,17 @@ switch (args)
     case ["streams", .. var rest]:
         await StreamsMeasurement.RunAsync(rest);
         return 0;
+    case ["durable", .. var rest]:
+        await DurableMeasurement.RunAsync(rest);
+        return 0;
     case ["micro", .. var rest]:
-        BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(rest);
+        BenchmarkSwitcher.FromAssembly(typeof(FrontEndQueueBenchmarks).Assembly).Run(rest);
         return 0;
     default:
         Console.Error.WriteLine("""
             Usage: dotnet run -c Release --project tests/OrleansNotify.Benchmarks -- <verb>
               streams [rounds]   our stream provider beside explicit subscription and Orleans' memory streams → results/streams.md
+              durable [rounds]   durable channels on each store, one publisher and 64 → results/durable.md
               micro [options]    BenchmarkDotNet: the classes under Micro/
             """);
         return 2;

@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
+using Orleans.Serialization;
 using Orleans.Storage;
 using OrleansNotify.Grains.Channels.Durable;
 using OrleansNotify.Grains.Silos;
@@ -48,6 +49,9 @@ public static class ChannelHosting
         services.AddSingleton(NewMoves);
         services.AddSingleton<StorageBreaker>();
         services.AddSingleton<LogEntryCodec>();
+        // Storage providers ask for a serialiser of their own name first. Segments are bytes: JSON would make them a third longer, and much slower.
+        services.AddKeyedSingleton<IGrainStorageSerializer>(
+            ChannelStorage.ProviderName, (provider, _) => new OrleansGrainStorageSerializer(provider.GetRequiredService<Serializer>()));
         services.AddSingleton<IValidateOptions<ChannelNamespaces>, DurableNeedsStorage>();
         services.AddSingleton(NewSurroundings);
         return silo;

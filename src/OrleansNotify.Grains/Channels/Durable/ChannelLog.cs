@@ -16,8 +16,8 @@ namespace OrleansNotify.Grains.Channels.Durable;
 internal sealed class ChannelLog(IGrainStorage storage, GrainId channel, LogEntryCodec codec)
 {
     /// <summary>
-    /// Entries of a segment end here, unless its only commit is one larger publication. A store that keeps bytes as base64 in JSON writes 64 KiB then:
-    /// one property of an Azure table's row.
+    /// Entries of a segment end here, unless its only commit is one larger publication. With what else is in the record it fits one property of an
+    /// Azure table's row (64 KiB), even from a store that keeps bytes as base64.
     /// </summary>
     public const int SegmentBytes = 48 << 10;
 

@@ -3,7 +3,7 @@ using OrleansNotify.Protocol;
 namespace OrleansNotify.Grains.Channels.Durable;
 
 // What a durable channel keeps in grain storage: one head and a chain of segments, each a record of its own. Plain properties: any serialiser of a
-// storage provider can keep them. Names are forever.
+// storage provider can keep them. Names and ids are forever.
 
 /// <summary>Where the chain of segments begins and about where it ends. A hint: the segments themselves say what is true.</summary>
 [GenerateSerializer, Alias("notify.LogHead")]
