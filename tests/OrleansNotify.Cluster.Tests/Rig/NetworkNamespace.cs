@@ -73,7 +73,7 @@ public sealed class NetworkNamespace : IAsyncDisposable
 
     private string Cable => $"{_name}c";
 
-    private static Task Ip(params string[] arguments) => ChildProcess.Run("ip", arguments, timeout: TimeSpan.FromSeconds(10));
+    private static async Task Ip(params string[] arguments) => await ChildProcess.Run("ip", arguments, timeout: TimeSpan.FromSeconds(10));
 
     private static string? Try()
     {
