@@ -1,8 +1,11 @@
 using OrleansNotify.Server.Hosting;
+using OrleansNotify.Server.Verbs;
 
 SocketCompletions.RunInline();
 try
 {
+    if (args is ["cluster", .. var wanted])
+        return await ClusterVerb.RunAsync(wanted);
     var app = NotifyServer.Build(args);
     // The first Ctrl-C drains; a second one ends at once.
     var presses = 0;

@@ -91,7 +91,7 @@ public sealed class RedisProcess : IAsyncDisposable
             return ChildProcess.Start(
                 "redis-server",
                 [
-                    "--bind", "127.0.0.1", "--port", settings.Port!.Value.ToString(CultureInfo.InvariantCulture),
+                    "--bind", "127.0.0.1", .. settings.AlsoOn is { } other ? (string[])[other, "--protected-mode", "no"] : [], "--port", settings.Port!.Value.ToString(CultureInfo.InvariantCulture),
                     "--dir", settings.DataFolder!, "--daemonize", "no", "--save", "",
                     .. settings.AppendFsync is { } fsync ? (string[])["--appendonly", "yes", "--appendfsync", fsync] : [],
                 ]);
@@ -145,4 +145,7 @@ public sealed record RedisSettings
 
     /// <summary>Null: a free one.</summary>
     public int? Port { get; init; }
+
+    /// <summary>A second IP address of this machine to listen on, besides 127.0.0.1. Null: none.</summary>
+    public string? AlsoOn { get; init; }
 }

@@ -10,12 +10,14 @@ public sealed class ServerProcess : IAsyncDisposable
 {
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60); // a cold start on a busy machine of two cores
     private readonly string[] _arguments;
+    private readonly ServerPlace _place;
     private ChildProcess _process;
 
-    private ServerProcess(int port, string[] arguments)
+    private ServerProcess(int port, string[] arguments, ServerPlace place)
     {
         Port = port;
         _arguments = arguments;
+        _place = place;
         Http = new HttpClient { BaseAddress = BaseAddress, Timeout = Until.DefaultTimeout };
         _process = Launch();
     }
@@ -26,11 +28,11 @@ public sealed class ServerProcess : IAsyncDisposable
     /// <summary>Of the silo, for others that join it.</summary>
     public int SiloPort { get; private init; }
 
-    /// <summary><c>http://127.0.0.1:port/</c></summary>
-    public Uri BaseAddress => new($"http://127.0.0.1:{Port}/");
+    /// <summary><c>http://127.0.0.1:port/</c>, or the address of its place.</summary>
+    public Uri BaseAddress => new($"http://{_place.Address}:{Port}/");
 
-    /// <summary><c>ws://127.0.0.1:port/ws</c></summary>
-    public Uri WebSocket => new($"ws://127.0.0.1:{Port}/ws");
+    /// <summary><c>ws://127.0.0.1:port/ws</c>, or the address of its place.</summary>
+    public Uri WebSocket => new($"ws://{_place.Address}:{Port}/ws");
 
     /// <summary>Calls this server.</summary>
     public HttpClient Http { get; }
@@ -45,19 +47,27 @@ public sealed class ServerProcess : IAsyncDisposable
     /// <param name="port">The HTTP port; null: a free one.</param>
     /// <param name="primary">Silo address (<c>127.0.0.1:port</c>) of the silo to form a cluster with; null: a cluster of its own.</param>
     /// <param name="arguments">Further configuration: <c>--Notify:…=…</c>.</param>
-    public static async Task<ServerProcess> StartAsync(int? port = null, string? primary = null, params string[] arguments)
+    public static Task<ServerProcess> StartAsync(int? port = null, string? primary = null, params string[] arguments) =>
+        StartAsync(ServerPlace.Here, port, primary, arguments);
+
+    /// <summary>Starts a server at another place than this machine's loopback, and waits until it is ready.</summary>
+    /// <param name="place">Where.</param>
+    /// <param name="port">The HTTP port; null: a free one.</param>
+    /// <param name="primary">As in the other overload.</param>
+    /// <param name="arguments">As in the other overload.</param>
+    public static async Task<ServerProcess> StartAsync(ServerPlace place, int? port, string? primary, params string[] arguments)
     {
         var http = port ?? Ports.Free();
         var silo = Ports.Free();
         string[] all =
         [
-            "--urls", $"http://127.0.0.1:{http}",
+            "--urls", $"http://{place.Address}:{http}",
             "--Notify:Cluster:SiloPort", silo.ToString(CultureInfo.InvariantCulture),
             "--Notify:Cluster:GatewayPort", Ports.Free().ToString(CultureInfo.InvariantCulture),
             .. primary is null ? Array.Empty<string>() : ["--Notify:Cluster:Primary", primary],
             .. arguments,
         ];
-        var server = new ServerProcess(http, all) { SiloPort = silo };
+        var server = new ServerProcess(http, all, place) { SiloPort = silo };
         try
         {
             await server.Ready();
@@ -123,8 +133,8 @@ public sealed class ServerProcess : IAsyncDisposable
     }
 
     private ChildProcess Launch() => ChildProcess.Start(
-        "dotnet",
-        [Repository.Built("OrleansNotify.Server"), .. _arguments],
+        _place.Launcher is [var program, ..] ? program : "dotnet",
+        [.. _place.Launcher.Skip(1), .. _place.Launcher.Count > 0 ? (string[])["dotnet"] : [], Repository.Built("OrleansNotify.Server"), .. _arguments],
         environment: new Dictionary<string, string?> { ["DOTNET_ENVIRONMENT"] = null, ["ASPNETCORE_ENVIRONMENT"] = null, ["ASPNETCORE_URLS"] = null });
 
     private async Task Ready()
@@ -155,4 +165,13 @@ public sealed class ServerProcess : IAsyncDisposable
             throw new TimeoutException($"{late.Message}{_process.Tail()}", late);
         }
     }
+}
+
+/// <summary>Where a server runs.</summary>
+/// <param name="Address">The IP address it listens on for HTTP.</param>
+/// <param name="Launcher">The program that starts it there, and its arguments, before <c>dotnet</c>; it must become the server, so that its process id is the server's. Empty: none.</param>
+public sealed record ServerPlace(string Address, IReadOnlyList<string> Launcher)
+{
+    /// <summary>This machine's loopback.</summary>
+    public static ServerPlace Here { get; } = new("127.0.0.1", []);
 }

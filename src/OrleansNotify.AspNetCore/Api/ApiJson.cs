@@ -65,7 +65,8 @@ internal sealed record ChannelsReply(IReadOnlyList<LiveChannelReply> Channels, s
 /// <param name="Offset">Of its position.</param>
 /// <param name="History">Publications it keeps.</param>
 /// <param name="FrontEnds">Silos with subscribers.</param>
-internal sealed record LiveChannelReply(string Channel, string Epoch, ulong Offset, int History, int FrontEnds);
+/// <param name="Silo">The silo its grain lives on, written as in <see cref="ConnectionReply"/>.</param>
+internal sealed record LiveChannelReply(string Channel, string Epoch, ulong Offset, int History, int FrontEnds, string Silo);
 
 /// <summary>A channel.</summary>
 /// <param name="Channel">Its name.</param>

@@ -27,8 +27,8 @@ internal sealed class ChannelList(IGrainFactory grains, ClusterSilos silos)
             var pages = await Task.WhenAll(active.Select(silo =>
                 silos.Ask(silo, () => grains.GetGrain<IAttachmentsGrain>(silo.ToParsableString()).ListChannels(from, PageSize, CancellationToken.None), cancellationToken)));
             isPartial |= pages.Any(p => !p.Answered);
-            var (channels, horizon) = Merge([.. pages.Select(p => p.Answer ?? [])]);
-            foreach (var channel in channels)
+            var (channels, horizon) = Merge([.. pages.Zip(active, (page, silo) => (page.Answer ?? [], silo))]);
+            foreach (var (channel, silo) in channels)
             {
                 if (pattern is not null && !channel.Name.StartsWith(pattern.Prefix, StringComparison.Ordinal)
                     && string.CompareOrdinal(channel.Name, pattern.Prefix) > 0)
@@ -37,7 +37,7 @@ internal sealed class ChannelList(IGrainFactory grains, ClusterSilos silos)
                     continue;
                 if (found.Count == limit)
                     return new ChannelsReply(found, found[^1].Channel, isPartial);
-                found.Add(new LiveChannelReply(channel.Name, channel.Position.Epoch.ToString(), channel.Position.Offset, channel.History, channel.FrontEnds));
+                found.Add(new LiveChannelReply(channel.Name, channel.Position.Epoch.ToString(), channel.Position.Offset, channel.History, channel.FrontEnds, silo.ToString()));
             }
             if (horizon is null)
                 return new ChannelsReply(found, null, isPartial);
@@ -55,15 +55,15 @@ internal sealed class ChannelList(IGrainFactory grains, ClusterSilos silos)
 
     // A full page says nothing of names behind its last: up to the lowest such last name the list is whole. Two activations of one channel can
     // exist for a moment: the higher epoch is the channel.
-    private static (IEnumerable<ChannelInfo> Channels, string? Horizon) Merge(ChannelInfo[][] pages)
+    private static (IEnumerable<(ChannelInfo Info, SiloAddress Silo)> Channels, string? Horizon) Merge((ChannelInfo[] Channels, SiloAddress Silo)[] pages)
     {
-        var horizon = pages.Where(p => p.Length >= PageSize).Select(p => p[^1].Name).Min(StringComparer.Ordinal);
+        var horizon = pages.Where(p => p.Channels.Length >= PageSize).Select(p => p.Channels[^1].Name).Min(StringComparer.Ordinal);
         var channels = pages
-            .SelectMany(p => p)
-            .Where(c => horizon is null || string.CompareOrdinal(c.Name, horizon) <= 0)
-            .GroupBy(c => c.Name, StringComparer.Ordinal)
-            .Select(same => same.MaxBy(c => c.Position.Epoch)!)
-            .OrderBy(c => c.Name, StringComparer.Ordinal);
+            .SelectMany(p => p.Channels.Select(info => (Info: info, p.Silo)))
+            .Where(c => horizon is null || string.CompareOrdinal(c.Info.Name, horizon) <= 0)
+            .GroupBy(c => c.Info.Name, StringComparer.Ordinal)
+            .Select(same => same.MaxBy(c => c.Info.Position.Epoch))
+            .OrderBy(c => c.Info.Name, StringComparer.Ordinal);
         return (channels, horizon);
     }
 }

@@ -1,0 +1,2 @@
+// Each scenario wants the machine for itself.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
