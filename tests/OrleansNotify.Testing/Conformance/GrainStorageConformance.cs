@@ -8,6 +8,7 @@ namespace OrleansNotify.Testing.Conformance;
 public abstract class GrainStorageConformance
 {
     private const string State = "state";
+    private readonly string _type = $"kept{Guid.NewGuid():N}"; // Orleans' memory storage has one namespace for everything: tests meet in it
     private const char Pairs = 'P'; // stands for characters outside the basic plane, of two UTF-16 units
 
     /// <summary>Opens the storage for a service, ready for calls. The same store each time.</summary>
@@ -35,7 +36,7 @@ public abstract class GrainStorageConformance
     public static TheoryData<string> Keys => new("plain", "Канал", "频道", "a/b", "a_b", "a\\b", "a#b", "a?b", "a%2Fb", "100%", " x ", "a+b&c;d:e@f,g=h'i\"j", "😀", "..", "a.", "~", "A", "__", "42", "+7a", "{guid}");
 
     /// <summary>Keys a back end may refuse.</summary>
-    public static TheoryData<string> HardKeys => new("\t", "\n", "a\u0001b", "\u007f", new string('k', 900), new string('Ж', 900));
+    public static TheoryData<string> HardKeys => new("a\tb", "a\nb", "a\u0001b", "\u007f", new string('k', 900), new string('Ж', 900));
 
     [Fact]
     public async Task Nothing_stored_reads_as_a_fresh_state()
@@ -79,10 +80,10 @@ public abstract class GrainStorageConformance
         var storage = await Open(NewService());
         GrainId[] grains =
         [
-            GrainId.Create(GrainType.Create("kept"), GrainIdKeyExtensions.CreateIntegerKey(long.MinValue)),
-            GrainId.Create(GrainType.Create("kept"), GrainIdKeyExtensions.CreateIntegerKey(7, "ext/ension")),
-            GrainId.Create(GrainType.Create("kept"), GrainIdKeyExtensions.CreateGuidKey(Guid.NewGuid())),
-            GrainId.Create(GrainType.Create("kept"), GrainIdKeyExtensions.CreateGuidKey(Guid.NewGuid(), "Ж")),
+            GrainId.Create(GrainType.Create(_type), GrainIdKeyExtensions.CreateIntegerKey(long.MinValue)),
+            GrainId.Create(GrainType.Create(_type), GrainIdKeyExtensions.CreateIntegerKey(7, "ext/ension")),
+            GrainId.Create(GrainType.Create(_type), GrainIdKeyExtensions.CreateGuidKey(Guid.NewGuid())),
+            GrainId.Create(GrainType.Create(_type), GrainIdKeyExtensions.CreateGuidKey(Guid.NewGuid(), "Ж")),
         ];
         foreach (var grain in grains)
             await storage.WriteStateAsync(State, grain, New(grain.ToString()));
@@ -372,10 +373,10 @@ public abstract class GrainStorageConformance
     protected static string NewService() => $"service-{Guid.NewGuid():N}";
 
     /// <summary>A grain with a text key.</summary>
-    protected static GrainId Grain(string key) => GrainId.Create("kept", key);
+    protected GrainId Grain(string key) => GrainId.Create(_type, key);
 
     /// <summary>Writes the first state of a grain.</summary>
-    protected static async Task<GrainState<Kept>> Write(IGrainStorage storage, string key, string text)
+    protected async Task<GrainState<Kept>> Write(IGrainStorage storage, string key, string text)
     {
         var state = New(text);
         await storage.WriteStateAsync(State, Grain(key), state);
@@ -383,7 +384,7 @@ public abstract class GrainStorageConformance
     }
 
     /// <summary>Reads as a new activation does.</summary>
-    protected static async Task<GrainState<Kept>> Read(IGrainStorage storage, string key)
+    protected async Task<GrainState<Kept>> Read(IGrainStorage storage, string key)
     {
         var state = new GrainState<Kept> { State = new() };
         await storage.ReadStateAsync(State, Grain(key), state);
