@@ -42,6 +42,10 @@ public sealed class Silos : IAsyncDisposable
             await Until.Equal(All.Count, $"silos that {silo.BaseAddress} knows", () => KnownTo(silo), TimeSpan.FromSeconds(60));
     }
 
+    /// <summary>Waits until a silo that the others have declared dead has heard of it and ended: until then it would go on serving an old view.</summary>
+    public Task HasStoppedItself(int silo) =>
+        All[silo].Line("that it was told it is dead", line => line.Contains("I have been told I am dead", StringComparison.Ordinal), TimeSpan.FromSeconds(60));
+
     /// <summary>Brings a channel to life, through one of the silos.</summary>
     public Task Touch(int silo, string channel) => All[silo].Http.GetStringAsync(new Uri($"api/channels/{Uri.EscapeDataString(channel)}", UriKind.Relative));
 

@@ -65,6 +65,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
         await run.Seconds(15);
         run.Note("SIGCONT of silo 1");
         run.All[1].Signal(ChildProcess.SigCont);
+        await run.All.HasStoppedItself(1);
         await run.Seconds(5);
         await run.AllServed();
         await run.Expect(report => Assert.True(report.Recoveries[0].Never == 0, report.ToString()));

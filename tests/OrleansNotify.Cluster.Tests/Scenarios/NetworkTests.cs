@@ -17,6 +17,7 @@ public sealed class NetworkTests(ITestOutputHelper output)
         await run.Seconds(15);
         run.Note("the cable is plugged in again");
         await network.Mend();
+        await run.All.HasStoppedItself(2);
         await run.Seconds(5);
         await run.AllServed();
         await run.Expect(report => Assert.True(report.Recoveries[0].Never == 0 && report.Told.NewEpochs > 0, report.ToString()));
