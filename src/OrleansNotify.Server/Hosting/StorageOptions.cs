@@ -25,7 +25,7 @@ public sealed class StorageOptions
     public const string Section = "Notify:Storage";
 
     /// <summary>Name of the storage in Orleans.</summary>
-    public const string Name = "notify";
+    public const string Name = OrleansNotify.Grains.Channels.Durable.ChannelStorage.ProviderName;
 
     /// <summary>Default none, which means the cluster's: Development → Sqlite, AzureStorage → AzureTables, Redis → Redis.</summary>
     public StorageProvider? Provider { get; set; }
