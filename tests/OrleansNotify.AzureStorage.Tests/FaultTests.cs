@@ -4,6 +4,7 @@ using Azure.Data.Tables;
 using Azure.Storage.Blobs;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Orleans.Configuration;
 using Orleans.Storage;
 using OrleansNotify.Testing;
 using OrleansNotify.Testing.Conformance;
@@ -146,6 +147,51 @@ public sealed class FaultTests : IDisposable
 
         for (var i = 0; i < acknowledged.Length; i++)
             Assert.InRange((await Read(storage, Name(i))).State!.Number, acknowledged[i], acknowledged[i] + 1_000); // more: stored, but the answer was lost
+    }
+
+    // The first is no member of the new table: only its restart makes the two one cluster again.
+    [Fact]
+    public async Task A_silo_whose_store_lost_everything_serves_on_and_a_new_one_can_start()
+    {
+        await using var azurite = await AzuriteProcess.StartAsync(new() { InMemory = true });
+        var cluster = Guid.NewGuid().ToString("N");
+        using var first = Member();
+        await first.StartAsync();
+        var counter = first.Services.GetRequiredService<IGrainFactory>().GetGrain<ICounterGrain>("g");
+        Assert.Equal((1, 1), await counter.Add());
+        await azurite.TerminateAsync();
+        await azurite.RestartAsync();
+
+        await Until.True("a grain to write again", async () =>
+        {
+            try
+            {
+                await counter.Add();
+                return true;
+            }
+            catch (Exception outage) when (outage is OrleansException or TimeoutException)
+            {
+                return false; // its ETag is of a row that has gone: the activation ends and reads anew
+            }
+        }, TimeSpan.FromSeconds(60));
+        using var second = Member();
+        await second.StartAsync();
+        var management = second.Services.GetRequiredService<IGrainFactory>().GetGrain<IManagementGrain>(0);
+        await Until.True("the second silo to be active", async () => (await management.GetHosts(onlyActive: true)).Count >= 1, TimeSpan.FromSeconds(60));
+        Assert.True((await second.Services.GetRequiredService<IGrainFactory>().GetGrain<ICounterGrain>("h").Add()).Rows > 0);
+        await second.StopAsync();
+        await first.StopAsync();
+
+        IHost Member() => Hosts.Silo(
+            silo =>
+            {
+                silo.UseAzureStorageClustering(options => options.ConfigureTableServiceClient(azurite.ConnectionString));
+                silo.AddAzureTableGrainStorage("rows", options => options.ConfigureTableServiceClient(azurite.ConnectionString));
+                silo.AddAzureBlobGrainStorage("blobs", options => options.ConfigureBlobServiceClient(azurite.ConnectionString));
+                silo.Configure<ClusterMembershipOptions>(options => options.TableRefreshTimeout = options.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(2));
+            },
+            cluster,
+            cluster);
     }
 
     // Counts up as a grain does; every write it was told of must be there when it reads again.

@@ -143,7 +143,7 @@ internal sealed partial class AzureMembershipTable(
     }
 
     // The table has gone (somebody deleted it; an emulator without a disk was restarted). It comes back with the last version this silo saw, so that no silo
-    // takes what is written next for older than what it knows.
+    // takes what is written next for older than what it knows. Silos that run are not in it: they serve on, and are members again after a restart.
     private async Task RestoreAsync(CancellationToken cancellationToken)
     {
         LogLost(_options.TableName, _versionSeen);
