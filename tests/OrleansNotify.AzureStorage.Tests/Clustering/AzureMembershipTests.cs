@@ -139,6 +139,7 @@ public sealed class AzureMembershipTests(Stores stores)
 
         var data = await table.ReadAllAsync(default);
 
+        Assert.Equal(2, pages.Reads);
         Assert.Equal(5, data.Version.Version);
         Assert.Equal(5, data.Members.Count);
         Assert.Contains(data.Members, member => member.Item1.SiloAddress.Equals(late.SiloAddress));
