@@ -37,11 +37,22 @@ public sealed class AzureMembershipTests(Stores stores)
         Assert.Equal(
             new SortedDictionary<string, string>(StringComparer.Ordinal)
             {
-                ["DeploymentId"] = _cluster, ["Address"] = "10.1.2.3", ["Port"] = "4000", ["Generation"] = $"{silo.SiloAddress.Generation}",
-                ["HostName"] = "host", ["Status"] = "Active", ["ProxyPort"] = "5000", ["RoleName"] = "role", ["SiloName"] = "name", ["InstanceName"] = "name",
-                ["UpdateZone"] = "0", ["FaultZone"] = "0", ["SuspectingSilos"] = "10.0.0.9:11@12|10.0.0.8:13@14",
+                ["DeploymentId"] = _cluster,
+                ["Address"] = "10.1.2.3",
+                ["Port"] = "4000",
+                ["Generation"] = $"{silo.SiloAddress.Generation}",
+                ["HostName"] = "host",
+                ["Status"] = "Active",
+                ["ProxyPort"] = "5000",
+                ["RoleName"] = "role",
+                ["SiloName"] = "name",
+                ["InstanceName"] = "name",
+                ["UpdateZone"] = "0",
+                ["FaultZone"] = "0",
+                ["SuspectingSilos"] = "10.0.0.9:11@12|10.0.0.8:13@14",
                 ["SuspectingTimes"] = "2026-03-01 12:00:00.000 GMT|2026-03-01 12:00:01.000 GMT",
-                ["StartTime"] = "2026-03-01 12:00:00.000 GMT", ["IAmAliveTime"] = "2026-03-01 12:00:00.000 GMT",
+                ["StartTime"] = "2026-03-01 12:00:00.000 GMT",
+                ["IAmAliveTime"] = "2026-03-01 12:00:00.000 GMT",
             },
             new SortedDictionary<string, string>(columns, StringComparer.Ordinal));
         foreach (var (key, active) in ((string, bool)[])[("VersionRow", false), ("!Start", true), ("~End", true)])
@@ -128,6 +139,7 @@ public sealed class AzureMembershipTests(Stores stores)
 
         var data = await table.ReadAllAsync(default);
 
+        Assert.Equal(2, pages.Reads);
         Assert.Equal(5, data.Version.Version);
         Assert.Equal(5, data.Members.Count);
         Assert.Contains(data.Members, member => member.Item1.SiloAddress.Equals(late.SiloAddress));
@@ -194,7 +206,13 @@ public sealed class AzureMembershipTests(Stores stores)
     private static MembershipEntry Silo() => new()
     {
         SiloAddress = SiloAddress.New(new IPEndPoint(IPAddress.Parse("10.1.2.3"), 4_000), Interlocked.Increment(ref _generation)),
-        HostName = "host", SiloName = "name", RoleName = "role", Status = SiloStatus.Active, ProxyPort = 5_000, StartTime = Started, IAmAliveTime = Started,
+        HostName = "host",
+        SiloName = "name",
+        RoleName = "role",
+        Status = SiloStatus.Active,
+        ProxyPort = 5_000,
+        StartTime = Started,
+        IAmAliveTime = Started,
     };
 
     private static async Task<bool> Insert(AzureMembershipTable table, MembershipEntry silo) =>

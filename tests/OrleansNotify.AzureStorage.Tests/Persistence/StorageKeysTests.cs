@@ -7,6 +7,7 @@ public class StorageKeysTests
 {
     // Few letters, among them all that mean something to the encoding: collisions would be found soon. And any text, half surrogates included.
     private static readonly Gen<string> Tricky = Gen.Char["ab_~.-/\\#?A2F ЖЁ\u0000\ud83d\ude00"].Array[0, 6].Select(chars => new string(chars));
+    private static readonly Gen<string> Tiny = Gen.Char["a_/~A2"].Array[0, 3].Select(chars => new string(chars));
     private static readonly Gen<string> Any = Gen.OneOf(
         Tricky,
         Gen.String[0, 40],
@@ -21,6 +22,18 @@ public class StorageKeysTests
                 var alike = Bytes(one) == Bytes(two);
                 Assert.Equal(alike, Table(one) == Table(two));
                 Assert.Equal(alike, Blob(one) == Blob(two));
+            },
+            iter: 20_000);
+
+    [Fact]
+    public void Identities_that_differ_little_have_distinct_names() =>
+        Gen.Select(Tiny, Tiny, Gen.Int[0, 2]).Sample(
+            (one, two, place) =>
+            {
+                Assert.Equal(one == two, Table(With(one)) == Table(With(two)));
+                Assert.Equal(one == two, Blob(With(one)) == Blob(With(two)));
+
+                (string, string, string, string) With(string text) => (place == 0 ? text : "s", "t", place == 1 ? "k" + text : "k", place == 2 ? text : "n");
             },
             iter: 20_000);
 
