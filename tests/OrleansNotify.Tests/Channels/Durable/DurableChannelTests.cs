@@ -240,10 +240,12 @@ public sealed class DurableChannelTests : IAsyncLifetime
             reached.TrySetResult();
             return open.Task;
         };
-        return (reached.Task, () =>
+        return (reached.Task, Open);
+
+        void Open()
         {
             _store.BeforeWrite = _ => Task.CompletedTask;
             open.SetResult();
-        });
+        }
     }
 }
