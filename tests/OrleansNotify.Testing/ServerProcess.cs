@@ -147,7 +147,10 @@ public sealed class ServerProcess : IAsyncDisposable
                 async () =>
                 {
                     if (_process.HasExited)
+                    {
+                        await _process.Exited(); // what it said last may still be in the pipe
                         throw new InvalidOperationException($"The server has ended.{_process.Tail()}");
+                    }
                     try
                     {
                         using var reply = await probe.GetAsync(new Uri("health/ready", UriKind.Relative));
