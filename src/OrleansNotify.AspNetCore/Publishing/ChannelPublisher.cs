@@ -101,8 +101,9 @@ public sealed partial class ChannelPublisher : IDisposable
         for (var i = 0; i < drafts.Length; i++)
             drafts[i] = call.Items[i].Draft;
         var sent = await SendOnce(call.Channel, drafts).ConfigureAwait(false);
-        // Nothing was numbered, so nothing can be doubled, and nothing of this channel has overtaken: it has one call in flight.
-        for (var retry = 0; IsNotAccepted(sent) && retry < (sent.Results is null ? RetryDelays.Length : RetriesOfARefusal); retry++)
+        // Nothing was numbered, so nothing can be doubled, or all have keys and a repeat is known; and nothing of this channel has overtaken: it has one
+        // call in flight.
+        for (var retry = 0; (IsNotAccepted(sent) || IsRepeatable(sent, drafts)) && retry < (sent.Results is null ? RetryDelays.Length : RetriesOfARefusal); retry++)
         {
             await Task.Delay(TimeSpan.FromMilliseconds(RetryDelays[retry]), _time).ConfigureAwait(false);
             if (call.IsAbandoned)
@@ -141,6 +142,10 @@ public sealed partial class ChannelPublisher : IDisposable
         sent.Results is null
             ? sent.Refusal == PublishRefusal.NotAccepted
             : Array.TrueForAll(sent.Results, static result => result.Refusal == PublishRefusal.NotAccepted);
+
+    // The silo was lost with the call under way (in the last moments of a drain, say): what its publishers would do next is done here.
+    private static bool IsRepeatable((PublishResult[]? Results, PublishRefusal Refusal) sent, PublicationDraft[] drafts) =>
+        sent is (null, PublishRefusal.Unknown) && Array.TrueForAll(drafts, static draft => draft.IdempotencyKey is not null);
 
     // Answers of a batch go on side by side; a single one right here, which saves a change of thread.
     private void Answer(PendingPublication[] items, PublishResult[]? results, PublishRefusal refusal)

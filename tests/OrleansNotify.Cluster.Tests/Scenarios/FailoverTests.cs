@@ -8,7 +8,7 @@ namespace OrleansNotify.Cluster.Tests.Scenarios;
 public sealed class FailoverTests(ITestOutputHelper output)
 {
     [Fact]
-    public async Task Kill_9_of_a_silo_with_front_ends_and_channels()
+    public Task Kill_9_of_a_silo_with_front_ends_and_channels() => Scenario.Play(output, async () =>
     {
         await using var store = await RedisBackEnd.StartAsync();
         await using var run = await ClusterRun.StartAsync(output, store);
@@ -21,10 +21,10 @@ public sealed class FailoverTests(ITestOutputHelper output)
             Assert.True(report.Told.NewEpochs > 0, "The silo hosted recoverable channels: their subscribers must be told that they began anew.");
             Limits.RecoveredInTime(report);
         });
-    }
+    });
 
     [Fact]
-    public async Task SIGTERM_of_a_silo_loses_nothing_and_no_publisher_sees_an_error_that_one_retry_does_not_cure()
+    public Task SIGTERM_of_a_silo_loses_nothing_and_no_publisher_sees_an_error_that_one_retry_does_not_cure() => Scenario.Play(output, async () =>
     {
         await using var store = await RedisBackEnd.StartAsync();
         await using var run = await ClusterRun.StartAsync(output, store);
@@ -34,10 +34,10 @@ public sealed class FailoverTests(ITestOutputHelper output)
         await run.Seconds(3);
         await run.AllServed();
         await run.Expect(Limits.NothingWasLost);
-    }
+    });
 
     [Fact]
-    public async Task Rolling_restart_of_all_silos_loses_nothing_and_no_publisher_sees_an_error_that_one_retry_does_not_cure()
+    public Task Rolling_restart_of_all_silos_loses_nothing_and_no_publisher_sees_an_error_that_one_retry_does_not_cure() => Scenario.Play(output, async () =>
     {
         await using var store = await RedisBackEnd.StartAsync();
         await using var run = await ClusterRun.StartAsync(output, store, "--Notify:Limits:Drain=00:00:06"); // 20 s three times is more than CI has
@@ -53,7 +53,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
         await run.Seconds(3);
         await run.AllServed();
         await run.Expect(Limits.NothingWasLost);
-    }
+    });
 
     [Fact]
     public async Task A_silo_that_stands_still_for_15_s_and_wakes_up_again()

@@ -7,7 +7,7 @@ namespace OrleansNotify.Cluster.Tests.Scenarios;
 public sealed class StoreTests(ITestOutputHelper output)
 {
     [Fact]
-    public async Task The_store_is_killed_and_comes_back()
+    public Task The_store_is_killed_and_comes_back() => Scenario.Play(output, async () =>
     {
         await using var store = await RedisBackEnd.StartAsync();
         await using var run = await ClusterRun.StartAsync(output, store);
@@ -18,10 +18,10 @@ public sealed class StoreTests(ITestOutputHelper output)
         run.Note("the store is back");
         await run.Seconds(8);
         await run.Expect(Limits.SubscribersStayedAndChannelsHealed);
-    }
+    });
 
     [Fact]
-    public async Task The_store_stands_still_and_goes_on()
+    public Task The_store_stands_still_and_goes_on() => Scenario.Play(output, async () =>
     {
         await using var store = await RedisBackEnd.StartAsync();
         await using var run = await ClusterRun.StartAsync(output, store);
@@ -32,5 +32,5 @@ public sealed class StoreTests(ITestOutputHelper output)
         run.Note("the store goes on");
         await run.Seconds(8);
         await run.Expect(Limits.SubscribersStayedAndChannelsHealed);
-    }
+    });
 }

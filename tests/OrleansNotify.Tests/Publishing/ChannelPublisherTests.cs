@@ -168,6 +168,18 @@ public sealed class ChannelPublisherTests : IDisposable
     }
 
     [Fact]
+    public async Task A_call_of_unknown_outcome_is_made_again_when_all_its_items_have_keys()
+    {
+        _channels.Answer = (place, channel, items) => place == 0 ? ValueTask.FromException<PublishResult[]>(new SiloUnavailableException("the silo went")) : new(_channels.Number(channel, items));
+        var published = _publisher.Publish("a", PublicationDraft.FromChecked("1"u8.ToArray(), PayloadShape.Value, null, null, null, "k", null)).AsTask();
+
+        await Until.True("it was tried again", () => { _time.Advance(TimeSpan.FromMilliseconds(20)); return published.IsCompleted; });
+
+        Assert.Equal(1UL, (await published).Position.Offset);
+        Assert.Equal(2, _channels.Calls.Count);
+    }
+
+    [Fact]
     public async Task An_unknown_namespace_costs_no_call()
     {
         Assert.Equal(PublishRefusal.UnknownNamespace, (await Publish("nowhere:a", 1)).Refusal);
