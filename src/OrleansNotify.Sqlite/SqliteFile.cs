@@ -83,6 +83,8 @@ internal sealed class SqliteFile(string path)
 
     private bool IsOurs(SqliteConnection connection)
     {
+        // In this order: whoever makes the tables makes the id with them, so where there were tables there is an id.
+        var isEmpty = connection.Number("SELECT count(*) FROM sqlite_master") == 0;
         var application = connection.Number("PRAGMA application_id");
         var version = connection.Number("PRAGMA user_version");
         if (application == ApplicationId)
@@ -91,7 +93,7 @@ internal sealed class SqliteFile(string path)
                 ? true
                 : throw new InvalidDataException($"{_path} was made by a later version of OrleansNotify (tables {version}; this one knows {SchemaVersion}).");
         }
-        return application == 0 && connection.Number("SELECT count(*) FROM sqlite_master") == 0
+        return application == 0 && isEmpty
             ? false
             : throw new InvalidDataException($"{_path} is a database of another program.");
     }

@@ -93,7 +93,7 @@ public sealed class GroupCommitTests : IDisposable
         var second = group.Write(1, default);
         _mayGoOn.Release(2);
         await group.DisposeAsync().AsTask().WaitAsync(Patience);
-        Assert.True(first.IsCompletedSuccessfully && second.IsCompletedSuccessfully);
+        await Task.WhenAll(first, second).WaitAsync(Patience);
     }
 
     private void Gated(IReadOnlyList<int> items)
