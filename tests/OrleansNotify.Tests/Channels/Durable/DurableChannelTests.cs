@@ -11,6 +11,7 @@ namespace OrleansNotify.Tests.Channels.Durable;
 public sealed class DurableChannelTests : IAsyncLifetime
 {
     private readonly TestStore _store = new();
+    private int _publishes;
     private ChannelCluster _cluster = null!;
 
     public async Task InitializeAsync() => _cluster = await Start();
@@ -61,7 +62,7 @@ public sealed class DurableChannelTests : IAsyncLifetime
         await commit.Reached;
         _store.Writes.Clear();
         var later = Enumerable.Range(1, 64).Select(_ => Channel.Publish([Some.Draft("1")]).AsTask()).ToArray();
-        await Channel.GetPosition(); // behind all of them
+        await Until.Equal(65, "publishes that have reached the grain", () => Volatile.Read(ref _publishes));
         commit.Open();
 
         await first;
@@ -227,7 +228,17 @@ public sealed class DurableChannelTests : IAsyncLifetime
 
     private Task<ChannelCluster> Start() => ChannelCluster.StartAsync(
         2,
-        silo => silo.Services.AddKeyedSingleton<IGrainStorage>(ChannelStorage.ProviderName, _store),
+        silo =>
+        {
+            silo.Services.AddKeyedSingleton<IGrainStorage>(ChannelStorage.ProviderName, _store);
+            silo.AddIncomingGrainCallFilter(async call =>
+            {
+                var running = call.Invoke();
+                if (call.MethodName == nameof(IChannelGrain.Publish))
+                    Interlocked.Increment(ref _publishes); // it waits in the grain now
+                await running;
+            });
+        },
         ("Namespaces:d:Class", "Durable"),
         ("Namespaces:d:HistorySize", "10"));
 
