@@ -65,6 +65,7 @@ public static class NotifyServer
         app.MapPage();
         return app;
     }
+
     /// <summary>Starts what <see cref="Build"/> has built, after a look at what it will stand on: a store that is away or refuses us ends the start here, within seconds, with one sentence.</summary>
     /// <exception cref="StartException">A back end cannot be used.</exception>
     public static async Task StartAsync(WebApplication app, CancellationToken cancellationToken = default)

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using OrleansNotify.Grains.Channels.Durable;
 
 namespace OrleansNotify.Server.Hosting;
 
@@ -18,14 +19,11 @@ public enum StorageProvider
     Redis = 3,
 }
 
-/// <summary>The grain storage of durable channels, registered under <see cref="Name"/>. Bound from <c>Notify:Storage</c>.</summary>
+/// <summary>The grain storage of durable channels, registered under <see cref="ChannelStorage.ProviderName"/>. Bound from <c>Notify:Storage</c>.</summary>
 public sealed class StorageOptions
 {
     /// <summary>The configuration section.</summary>
     public const string Section = "Notify:Storage";
-
-    /// <summary>Name of the storage in Orleans.</summary>
-    public const string Name = OrleansNotify.Grains.Channels.Durable.ChannelStorage.ProviderName;
 
     /// <summary>Default none, which means the cluster's: Development → Sqlite, AzureStorage → AzureTables, Redis → Redis.</summary>
     public StorageProvider? Provider { get; set; }

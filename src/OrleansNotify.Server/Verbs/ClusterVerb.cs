@@ -22,25 +22,12 @@ internal static class ClusterVerb
 
         var folder = Directory.CreateDirectory(wanted.Folder).FullName;
         Console.WriteLine($"Starting {(wanted.Store == LocalStoreKind.Redis ? "Redis" : "Azurite")} and {wanted.Silos} silos; logs in {folder}");
-        await using var store = await LocalStore.StartAsync(wanted.Store, folder, stopping.Token);
-        var silos = new List<LoggedProcess>();
         try
         {
-            var cluster = $"local-{TimeProvider.System.GetUtcNow():yyyyMMddHHmmss}"; // a new one each time: no rows of silos that were killed
-            for (var i = 0; i < wanted.Silos; i++)
-                silos.Add(StartSilo(i, wanted, cluster, store, folder));
-            for (var i = 0; i < silos.Count; i++)
-                await Ready(silos[i], wanted.Url(i), stopping.Token);
-            Console.WriteLine(Table(wanted, silos, store));
-            await Watch(silos, stopping.Token);
+            await RunAsync(wanted, folder, stopping.Token);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
-        }
-        finally
-        {
-            Console.WriteLine("Stopping…");
-            await Task.WhenAll(silos.Select(silo => silo.StopAsync(StopTimeout)));
         }
 
         return 0;
@@ -49,6 +36,27 @@ internal static class ClusterVerb
         {
             context.Cancel = true;
             stopping.Cancel();
+        }
+    }
+
+    private static async Task RunAsync(ClusterArguments wanted, string folder, CancellationToken stopping)
+    {
+        await using var store = await LocalStore.StartAsync(wanted.Store, folder, stopping);
+        var silos = new List<LoggedProcess>();
+        try
+        {
+            var cluster = $"local-{TimeProvider.System.GetUtcNow():yyyyMMddHHmmss}"; // a new one each time: no rows of silos that were killed
+            for (var i = 0; i < wanted.Silos; i++)
+                silos.Add(StartSilo(i, wanted, cluster, store, folder));
+            for (var i = 0; i < silos.Count; i++)
+                await Ready(silos[i], wanted.Url(i), stopping);
+            Console.WriteLine(Table(wanted, silos, store));
+            await Watch(silos, stopping);
+        }
+        finally
+        {
+            Console.WriteLine("Stopping…");
+            await Task.WhenAll(silos.Select(silo => silo.StopAsync(StopTimeout)));
         }
     }
 

@@ -111,8 +111,16 @@ internal sealed class LocalStore : IAsyncDisposable
     {
         Console.WriteLine("Installing Azurite once (npm ci, about 365 MB)…");
         var log = Path.Combine(folder, "npm.log");
-        using var npm = LoggedProcess.Start("npm", "npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", azurite], log, ownSession: false);
-        await npm.Exited(stopping).WaitAsync(InstallTimeout, TimeProvider.System, stopping);
+        var npm = LoggedProcess.Start("npm", "npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", azurite], log, ownSession: false);
+        try
+        {
+            await npm.Exited(stopping).WaitAsync(InstallTimeout, TimeProvider.System, stopping);
+        }
+        finally
+        {
+            await npm.StopAsync(StopTimeout);
+        }
+
         if (!Directory.Exists(Path.Combine(azurite, "node_modules", "azurite")))
             throw new StartException($"Azurite could not be installed: {npm.LastLine()} (all of it: {log})");
     }

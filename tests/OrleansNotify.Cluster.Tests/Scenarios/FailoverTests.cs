@@ -24,7 +24,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
     });
 
     [Fact]
-    public Task SIGTERM_of_a_silo_loses_nothing_and_no_publisher_sees_an_error_that_one_retry_does_not_cure() => Scenario.Play(output, async () =>
+    public async Task SIGTERM_of_a_silo_loses_nothing_and_no_publisher_sees_an_error_that_one_retry_does_not_cure()
     {
         await using var store = await RedisBackEnd.StartAsync();
         await using var run = await ClusterRun.StartAsync(output, store);
@@ -34,10 +34,10 @@ public sealed class FailoverTests(ITestOutputHelper output)
         await run.Seconds(3);
         await run.AllServed();
         await run.Expect(Limits.NothingWasLost);
-    });
+    }
 
     [Fact]
-    public Task Rolling_restart_of_all_silos_loses_nothing_and_no_publisher_sees_an_error_that_one_retry_does_not_cure() => Scenario.Play(output, async () =>
+    public async Task Rolling_restart_of_all_silos_loses_nothing_and_no_publisher_sees_an_error_that_one_retry_does_not_cure()
     {
         await using var store = await RedisBackEnd.StartAsync();
         await using var run = await ClusterRun.StartAsync(output, store, "--Notify:Limits:Drain=00:00:06"); // 20 s three times is more than CI has
@@ -53,7 +53,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
         await run.Seconds(3);
         await run.AllServed();
         await run.Expect(Limits.NothingWasLost);
-    });
+    }
 
     [Fact]
     public async Task A_silo_that_stands_still_for_15_s_and_wakes_up_again()

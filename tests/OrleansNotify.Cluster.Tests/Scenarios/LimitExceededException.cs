@@ -1,4 +1,4 @@
 namespace OrleansNotify.Cluster.Tests.Scenarios;
 
-/// <summary>Nothing that a history proves was broken, but the fault cost more time, or more failed publishes, than it may.</summary>
+/// <summary>Everything promised was kept, but it took longer than it may.</summary>
 public sealed class LimitExceededException(string report) : Exception(report);

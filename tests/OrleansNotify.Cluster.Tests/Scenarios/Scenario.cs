@@ -3,8 +3,8 @@ using Xunit.Abstractions;
 namespace OrleansNotify.Cluster.Tests.Scenarios;
 
 /// <summary>
-/// Plays a scenario, and once more when it broke nothing but exceeded a limit of time or cost: on two cores that others share, seconds may have gone to
-/// them. A violation found in the history fails at once.
+/// Plays a scenario, and once more when it broke nothing but a limit of time: on two cores that others share, seconds may have gone to them. Whatever
+/// else a test finds fails at once.
 /// </summary>
 internal static class Scenario
 {

@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using Orleans.Storage;
+using OrleansNotify.Grains.Channels.Durable;
 using OrleansNotify.Server.Hosting;
 using OrleansIds = Orleans.Configuration.ClusterOptions;
 
@@ -32,7 +33,7 @@ public sealed class BackEndPlanTests
     {
         await using var app = Build(settings);
         Assert.Equal(membership, app.Services.GetRequiredService<IMembershipTable>().GetType().Name);
-        Assert.Equal(storage, app.Services.GetKeyedService<IGrainStorage>(StorageOptions.Name)?.GetType().Name);
+        Assert.Equal(storage, app.Services.GetKeyedService<IGrainStorage>(ChannelStorage.ProviderName)?.GetType().Name);
         Assert.Equal(("notify", "notify"), Ids(app));
         Assert.Equal(TimeSpan.Zero, app.Services.GetRequiredService<IOptions<GrainDirectoryOptions>>().Value.RangeLeaseDuration);
     }

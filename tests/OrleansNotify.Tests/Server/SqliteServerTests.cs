@@ -1,6 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Storage;
-using OrleansNotify.Server.Hosting;
+using OrleansNotify.Grains.Channels.Durable;
 using OrleansNotify.Testing;
 using OrleansNotify.Tests.Sqlite;
 
@@ -37,7 +37,7 @@ public sealed class SqliteServerTests
         }
     }
 
-    private static IGrainStorage Storage(RunningServer server) => server.Services.GetRequiredKeyedService<IGrainStorage>(StorageOptions.Name);
+    private static IGrainStorage Storage(RunningServer server) => server.Services.GetRequiredKeyedService<IGrainStorage>(ChannelStorage.ProviderName);
 
     [GenerateSerializer]
     internal sealed class Remembered

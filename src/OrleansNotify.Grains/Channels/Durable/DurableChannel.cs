@@ -10,7 +10,7 @@ namespace OrleansNotify.Grains.Channels.Durable;
 /// opened again, and what it holds is what was published. Runs in the turns of the channel's grain.
 /// </summary>
 /// <param name="owner">The grain's part.</param>
-/// <param name="newLog">A log that nobody has opened: one whose call was given up may still be writing.</param>
+/// <param name="newLog">A log that nobody has opened. Each opening takes a new one: a call to the last that was given up may still be writing.</param>
 /// <param name="world">What all durable channels of a silo share.</param>
 /// <param name="options">Of the channel.</param>
 internal sealed partial class DurableChannel(IDurableOwner owner, Func<ChannelLog> newLog, DurableSurroundings world, NamespaceOptions options)
@@ -26,7 +26,7 @@ internal sealed partial class DurableChannel(IDurableOwner owner, Func<ChannelLo
     private readonly ILogger _logger = world.Logger;
     private readonly CommitQueue _waiting = new(world.Time);
     private readonly List<TaskCompletionSource<bool>> _erasures = [];
-    private ChannelLog _log = newLog();
+    private ChannelLog _log = null!; // set by each opening
     private ChannelSequence? _sequence;
     private ChannelPosition _shown;
     private TaskCompletionSource _opened = NewSource();
@@ -153,6 +153,7 @@ internal sealed partial class DurableChannel(IDurableOwner owner, Func<ChannelLo
         {
             if (_ended)
                 return;
+            _log = newLog();
             var log = await _log.Open(world.Epochs.Next).WaitAsync(StoreDeadline, world.Time);
             await Adopt(log).WaitAsync(StoreDeadline, world.Time);
             world.Breaker.Succeeded();
@@ -163,7 +164,6 @@ internal sealed partial class DurableChannel(IDurableOwner owner, Func<ChannelLo
         catch (InconsistentStateException)
         {
             world.Breaker.Succeeded();
-            _log = newLog();
             if (++_conflicts == MaxConflicts)
                 End();
         }
@@ -269,7 +269,6 @@ internal sealed partial class DurableChannel(IDurableOwner owner, Func<ChannelLo
     private void Fail()
     {
         world.Breaker.Failed();
-        _log = newLog();
         _isOpen = false;
         Refuse();
     }

@@ -1,3 +1,5 @@
+using OrleansNotify.Grains.Channels.Durable;
+
 namespace OrleansNotify.Server.Hosting.BackEnds;
 
 /// <summary>Membership in an Azure storage table.</summary>
@@ -21,7 +23,7 @@ internal sealed class AzureTables(Connection connection) : IBackEnd
     public void Configure(ISiloBuilder silo)
     {
         var tables = AzureConnection.Tables(connection);
-        silo.AddAzureTableGrainStorage(StorageOptions.Name, options =>
+        silo.AddAzureTableGrainStorage(ChannelStorage.ProviderName, options =>
         {
             options.TableServiceClient = tables;
             options.DeleteStateOnClear = true; // else every channel that ever was leaves a row behind
@@ -39,7 +41,7 @@ internal sealed class AzureBlobs(Connection connection) : IBackEnd
     public void Configure(ISiloBuilder silo)
     {
         var blobs = AzureConnection.Blobs(connection);
-        silo.AddAzureBlobGrainStorage(StorageOptions.Name, options => options.BlobServiceClient = blobs);
+        silo.AddAzureBlobGrainStorage(ChannelStorage.ProviderName, options => options.BlobServiceClient = blobs);
     }
 
     /// <inheritdoc />

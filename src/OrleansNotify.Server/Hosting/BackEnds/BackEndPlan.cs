@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Net;
 using System.Net.Sockets;
 using Orleans.Configuration;
+using OrleansNotify.Grains.Channels.Durable;
 
 namespace OrleansNotify.Server.Hosting.BackEnds;
 
@@ -36,7 +37,7 @@ internal sealed class BackEndPlan
         _storage = Bind(StorageOptions.Section, new StorageOptions());
         _orleansCluster = IsSet("Orleans:Clustering");
         _orleansEndpoints = IsSet("Orleans:Endpoints");
-        var orleansStorage = IsSet($"Orleans:GrainStorage:{StorageOptions.Name}");
+        var orleansStorage = IsSet($"Orleans:GrainStorage:{ChannelStorage.ProviderName}");
         if (_orleansCluster)
             RefuseBoth("Orleans:Clustering", ClusterOptions.Section, nameof(ClusterOptions.Provider), nameof(ClusterOptions.ConnectionString), nameof(ClusterOptions.Primary));
         if (_orleansEndpoints)
@@ -44,12 +45,12 @@ internal sealed class BackEndPlan
         if (IsSet("Orleans:ClusterId"))
             RefuseBoth("Orleans:ClusterId", ClusterOptions.Section, nameof(ClusterOptions.ClusterId));
         if (orleansStorage)
-            RefuseBoth($"Orleans:GrainStorage:{StorageOptions.Name}", StorageOptions.Section, nameof(StorageOptions.Provider), nameof(StorageOptions.ConnectionString), nameof(StorageOptions.Path));
+            RefuseBoth($"Orleans:GrainStorage:{ChannelStorage.ProviderName}", StorageOptions.Section, nameof(StorageOptions.Provider), nameof(StorageOptions.ConnectionString), nameof(StorageOptions.Path));
         _clusterBackEnd = _orleansCluster ? null : NewCluster();
         _storageBackEnd = orleansStorage ? null : NewStorage();
         _membership = Bind(MembershipOptions.Section, _clusterBackEnd is DevelopmentCluster ? MembershipOptions.Patient() : new MembershipOptions());
         if (_storageBackEnd is null && !orleansStorage && FirstDurable() is { } durable)
-            throw new StartException($"{durable} is Durable, but there is no storage: set {StorageOptions.Section}:{nameof(StorageOptions.Provider)} or Orleans:GrainStorage:{StorageOptions.Name}.");
+            throw new StartException($"{durable} is Durable, but there is no storage: set {StorageOptions.Section}:{nameof(StorageOptions.Provider)} or Orleans:GrainStorage:{ChannelStorage.ProviderName}.");
     }
 
     /// <summary>Reads the plan.</summary>

@@ -1,3 +1,5 @@
+using OrleansNotify.Grains.Channels.Durable;
+
 namespace OrleansNotify.Server.Hosting.BackEnds;
 
 /// <summary>Membership in Redis.</summary>
@@ -21,7 +23,7 @@ internal sealed class RedisStorage(Connection connection) : IBackEnd
     public void Configure(ISiloBuilder silo)
     {
         var redis = RedisConnection.Read(connection);
-        silo.AddRedisGrainStorage(StorageOptions.Name, options =>
+        silo.AddRedisGrainStorage(ChannelStorage.ProviderName, options =>
         {
             options.ConfigurationOptions = redis;
             options.DeleteStateOnClear = true; // else every channel that ever was leaves a row behind

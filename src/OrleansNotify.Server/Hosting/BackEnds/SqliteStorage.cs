@@ -1,4 +1,5 @@
 using Microsoft.Data.Sqlite;
+using OrleansNotify.Grains.Channels.Durable;
 using OrleansNotify.Sqlite;
 
 namespace OrleansNotify.Server.Hosting.BackEnds;
@@ -9,7 +10,7 @@ internal sealed class SqliteStorage(string path) : IBackEnd
     private const string Setting = $"{StorageOptions.Section}:{nameof(StorageOptions.Path)}";
 
     /// <inheritdoc />
-    public void Configure(ISiloBuilder silo) => silo.AddSqliteGrainStorage(StorageOptions.Name, sqlite => sqlite.Path = path);
+    public void Configure(ISiloBuilder silo) => silo.AddSqliteGrainStorage(ChannelStorage.ProviderName, sqlite => sqlite.Path = path);
 
     /// <inheritdoc />
     public Task Check(CancellationToken cancellationToken)

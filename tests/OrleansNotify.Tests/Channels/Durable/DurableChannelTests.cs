@@ -190,6 +190,23 @@ public sealed class DurableChannelTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_activation_behind_its_log_catches_up_when_a_front_end_shows_it_and_stays()
+    {
+        await _cluster.Silos[0].AttachHere("d:x", FrontEnds.A.Attach());
+        var first = (await Channel.Publish([Some.Draft("1")]))[0].Position;
+        var other = new ChannelLog(_store, Channel.GetGrainId(), _cluster.Silos[0].Handle.ServiceProvider.GetRequiredService<LogEntryCodec>());
+        await other.Open(() => throw new InvalidOperationException("there is a log"));
+        await other.Commit([new LogEntry(Some.Publication(2), null, 0, 0)], false);
+
+        var caughtUp = await Channel.Attach(new Attachment(FrontEnds.A, 2, first.Epoch, 2));
+
+        Assert.Equal((false, first with { Offset = 2 }), (caughtUp.Superseded, caughtUp.Position));
+        Assert.Equal(first with { Offset = 3 }, (await Channel.Publish([Some.Draft("3")]))[0].Position);
+        Assert.Equal([1UL, 2UL, 3UL], _cluster.Silos[0].Streams.OffsetsTo(FrontEnds.A, "d:x"));
+        await Assert.ThrowsAsync<InconsistentStateException>(() => other.Commit([new LogEntry(Some.Publication(3), null, 0, 0)], false));
+    }
+
+    [Fact]
     public async Task Erased_history_stays_erased_and_offsets_go_on()
     {
         await Channel.Publish([Some.Draft("1"), Some.Draft("2")]);
