@@ -33,6 +33,7 @@ internal static class DurableMeasurement
         ("SQLite (fsync)", OpenSqlite),
         ("Redis, appendfsync always", () => OpenRedis("always")),
         ("Redis, appendfsync everysec", () => OpenRedis("everysec")),
+        ("Azurite, tables", OpenAzurite),
     ];
 
     public static async Task RunAsync(string[] args)
@@ -110,6 +111,14 @@ internal static class DurableMeasurement
         return new Store(
             silo => silo.AddRedisGrainStorage(ChannelStorage.ProviderName, options => options.ConfigurationOptions = ConfigurationOptions.Parse(redis.ConnectionString)),
             redis.DisposeAsync);
+    }
+
+    private static async Task<Store> OpenAzurite()
+    {
+        var azurite = await AzuriteProcess.StartAsync();
+        return new Store(
+            silo => silo.AddAzureTableGrainStorage(ChannelStorage.ProviderName, options => options.ConfigureTableServiceClient(azurite.ConnectionString)),
+            azurite.DisposeAsync);
     }
 
     private static string Table(Dictionary<string, List<(double One, double Many)>> results, int rounds)

@@ -31,6 +31,7 @@ internal sealed class ChannelLog(IGrainStorage storage, GrainId channel, LogEntr
 
     private Stored<LogHead> _head = new(new LogHead(), null, false);
     private Stored<LogSegment> _tail = new(new LogSegment(), null, false);
+    private long _first; // everything before has been dropped
     private Task _tidying = Task.CompletedTask;
 
     /// <summary>Bytes that still fit into the tail.</summary>
@@ -43,6 +44,7 @@ internal sealed class ChannelLog(IGrainStorage storage, GrainId channel, LogEntr
     public async Task<OpenedLog> Open(Func<ChannelEpoch> newEpoch)
     {
         _head = await Read<LogHead>(HeadState);
+        _first = _head.Value.First;
         var tail = await Read<LogSegment>(StateOf(_head.Value.Last));
         if (!tail.Exists)
         {
@@ -84,7 +86,8 @@ internal sealed class ChannelLog(IGrainStorage storage, GrainId channel, LogEntr
         var (segment, etag) = Appendable(_tail);
         segment.Entries = [.. segment.Entries, .. chunk];
         segment.Last += (ulong)entries.Length;
-        segment.IsSealed = isLast || segment.Entries.Length >= SegmentBytes;
+        // The next commit is likely as large: one that had to be split would be two writes.
+        segment.IsSealed = isLast || segment.Entries.Length + chunk.Length > SegmentBytes;
         await Append(segment, etag);
     }
 
@@ -100,27 +103,26 @@ internal sealed class ChannelLog(IGrainStorage storage, GrainId channel, LogEntr
     /// <param name="oldest">The oldest offset that history or keys still need.</param>
     public void Tidy(ulong oldest)
     {
-        if (!_tidying.IsCompleted)
+        if (!_tidying.IsCompleted || _tail.Value.Number == _head.Value.Last)
             return;
-        var first = _head.Value.First;
+        var needed = _first;
         while (_sealed.TryPeek(out var segment) && segment.Last < oldest)
-            first = _sealed.Dequeue().Number + 1;
-        if (first != _head.Value.First || _head.Value.Last != _tail.Value.Number)
-            _tidying = Tidy(first, _tail.Value.Number);
+            needed = _sealed.Dequeue().Number + 1;
+        _tidying = Tidy(needed, _tail.Value.Number);
     }
 
-    private async Task Tidy(long first, long last)
+    private async Task Tidy(long needed, long last)
     {
         try
         {
-            // The head comes last: a segment that it names and that has gone is no harm, one that nobody names would stay for ever.
-            for (var number = _head.Value.First; number < first; number++)
+            // The head first: a log whose last named segment is gone counts as lost. It names what is left by the round before: what nobody names would stay for ever.
+            _head = await Write(HeadState, new LogHead { First = _first, Last = last }, _head.ETag);
+            for (; _first < needed; _first++)
             {
-                var dropped = await Read<LogSegment>(StateOf(number));
+                var dropped = await Read<LogSegment>(StateOf(_first));
                 if (dropped.Exists)
-                    await storage.ClearStateAsync(StateOf(number), channel, dropped.ToState());
+                    await storage.ClearStateAsync(StateOf(_first), channel, dropped.ToState());
             }
-            _head = await Write(HeadState, new LogHead { First = first, Last = last }, _head.ETag);
         }
         catch (Exception)
         {

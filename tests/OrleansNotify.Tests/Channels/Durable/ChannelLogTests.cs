@@ -57,12 +57,26 @@ public sealed class ChannelLogTests
     public async Task A_commit_that_no_longer_fits_seals_the_segment_before_the_next_is_inserted()
     {
         var log = await Open();
-        await log.Commit([Entry(1, bytes: 30 << 10)], false);
+        await log.Commit([Entry(1, bytes: 20 << 10)], false);
         _store.Writes.Clear();
 
         await log.Commit([Entry(2, bytes: 30 << 10)], false);
 
         Assert.Equal(["log-1", "log-2"], _store.Writes);
+        Assert.Equal(2, (await OpenFound()).Found.Entries.Count);
+    }
+
+    [Fact]
+    public async Task A_segment_that_would_not_take_another_commit_as_large_is_sealed_by_the_same_write()
+    {
+        var log = await Open();
+        _store.Writes.Clear();
+
+        await log.Commit([Entry(1, bytes: 30 << 10)], false);
+        await log.Commit([Entry(2, bytes: 30 << 10)], false);
+
+        Assert.Equal(["log-1", "log-2"], _store.Writes);
+        Assert.Equal(ChannelLog.SegmentBytes, log.Room);
         Assert.Equal(2, (await OpenFound()).Found.Entries.Count);
     }
 
@@ -123,6 +137,19 @@ public sealed class ChannelLogTests
         next.Tidy(oldest: 12);
         Assert.Equal(["log", "log-11"], _store.Records);
         Assert.Equal(11UL, (await OpenFound()).Found.Position.Offset);
+    }
+
+    [Fact]
+    public async Task A_log_whose_head_could_not_be_written_when_segments_were_to_go_is_not_lost()
+    {
+        var log = await Open();
+        for (ulong offset = 1; offset <= 10; offset++)
+            await log.Commit([Entry(offset)], isLast: true);
+        _store.BeforeWrite = name => name == "log" ? throw new IOException("away") : Task.CompletedTask;
+
+        log.Tidy(oldest: 11);
+
+        Assert.Equal(10UL, (await OpenFound()).Found.Position.Offset);
     }
 
     [Fact]
