@@ -63,3 +63,33 @@ public sealed class RedisBackEnd : BackEnd
     /// <inheritdoc/>
     public override ValueTask DisposeAsync() => _redis.DisposeAsync();
 }
+
+/// <summary>Azure storage's emulator. It may be ended by SIGTERM: kill -9 loses what it acknowledged in the last 5 s.</summary>
+public sealed class AzuriteBackEnd : BackEnd
+{
+    private readonly AzuriteProcess _azurite;
+
+    private AzuriteBackEnd(AzuriteProcess azurite) => _azurite = azurite;
+
+    /// <summary>Starts one.</summary>
+    public static async Task<AzuriteBackEnd> StartAsync() => new(await AzuriteProcess.StartAsync());
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Arguments =>
+        ["--Notify:Cluster:Provider=AzureStorage", $"--Notify:Cluster:ConnectionString={_azurite.ConnectionString}"];
+
+    /// <inheritdoc/>
+    public override Task StopAsync() => _azurite.TerminateAsync();
+
+    /// <inheritdoc/>
+    public override Task RestartAsync() => _azurite.RestartAsync();
+
+    /// <inheritdoc/>
+    public override void Pause() => _azurite.Pause();
+
+    /// <inheritdoc/>
+    public override void Resume() => _azurite.Resume();
+
+    /// <inheritdoc/>
+    public override ValueTask DisposeAsync() => _azurite.DisposeAsync();
+}

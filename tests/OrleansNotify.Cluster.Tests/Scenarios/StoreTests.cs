@@ -7,17 +7,17 @@ namespace OrleansNotify.Cluster.Tests.Scenarios;
 public sealed class StoreTests(ITestOutputHelper output)
 {
     [Fact]
-    public Task The_store_is_killed_and_comes_back() => Scenario.Play(output, async () =>
+    public Task Redis_is_killed_and_comes_back() => Scenario.Play(output, async () =>
     {
         await using var store = await RedisBackEnd.StartAsync();
-        await using var run = await ClusterRun.StartAsync(output, store);
-        run.Note("the store is killed");
-        await store.StopAsync();
-        await run.Seconds(8);
-        await store.RestartAsync();
-        run.Note("the store is back");
-        await run.Seconds(8);
-        await run.Expect(Limits.SubscribersStayedAndChannelsHealed);
+        await GoesAndComesBack(store);
+    });
+
+    [Fact]
+    public Task Azurite_is_stopped_and_comes_back() => Scenario.Play(output, async () =>
+    {
+        await using var store = await AzuriteBackEnd.StartAsync();
+        await GoesAndComesBack(store);
     });
 
     [Fact]
@@ -33,4 +33,16 @@ public sealed class StoreTests(ITestOutputHelper output)
         await run.Seconds(8);
         await run.Expect(Limits.SubscribersStayedAndChannelsHealed);
     });
+
+    private async Task GoesAndComesBack(BackEnd store)
+    {
+        await using var run = await ClusterRun.StartAsync(output, store);
+        run.Note("the store ends");
+        await store.StopAsync();
+        await run.Seconds(8);
+        await store.RestartAsync();
+        run.Note("the store is back");
+        await run.Seconds(8);
+        await run.Expect(Limits.SubscribersStayedAndChannelsHealed);
+    }
 }
