@@ -11,6 +11,9 @@ switch (args)
     case ["durable", .. var rest]:
         await DurableMeasurement.RunAsync(rest);
         return 0;
+    case ["chaos", .. var rest]:
+        await ChaosMeasurement.RunAsync(rest);
+        return 0;
     case ["embedded", .. var rest]:
         await EmbeddedMeasurement.RunAsync(rest);
         return 0;
@@ -22,6 +25,7 @@ switch (args)
             Usage: dotnet run -c Release --project tests/OrleansNotify.Benchmarks -- <verb>
               streams [rounds]   our stream provider beside explicit subscription and Orleans' memory streams → results/streams.md
               durable [rounds]   durable channels on each store, one publisher and 64 → results/durable.md
+              chaos [minutes] [connections]   random faults for 10 minutes, then 5,000 connections that lose their silo at once → results/chaos.md
               embedded [rounds] [folder]   SQLite beside RocksDB as the embedded store → results/embedded-store.md
               micro [options]    BenchmarkDotNet: the classes under Micro/
             """);

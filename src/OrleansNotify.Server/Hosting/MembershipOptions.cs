@@ -53,6 +53,9 @@ public sealed class MembershipOptions
         orleans.ProbeTimeout = ProbeTimeout;
         orleans.NumMissedProbesLimit = MissedProbes;
         orleans.NumVotesForDeathDeclaration = DeathVotes;
+        // Orleans suspects nobody it has heard from within this times the missed probes, so it is also how soon a silo is found that has gone without closing
+        // its connections (halted, cut off): after 5 s, with Orleans' default after 9. Hiccups of 4 s pass.
+        orleans.MaxProbeTimeout = 2 * ProbeTimeout;
         orleans.TableRefreshTimeout = TableRefresh;
         orleans.IAmAliveTablePublishTimeout = IAmAlive;
         // Orleans wants at least as many silos watching each one as it takes votes.

@@ -30,7 +30,7 @@ public sealed class ClusterRun : IAsyncDisposable
         All = silos;
         _load = load;
         Uri[] sockets = [.. silos.All.Select(silo => silo.WebSocket)];
-        _subscribers = [.. Enumerable.Range(0, load.Subscribers).Select(i => new Subscriber($"client {i}", sockets, i % sockets.Length, load.ChannelsOf(i), _clock))];
+        _subscribers = [.. Enumerable.Range(0, load.Subscribers).Select(i => new Subscriber($"client {i}", sockets, load.FrontEnd ?? i % sockets.Length, load.ChannelsOf(i), _clock))];
         _publishers = new Publishers(silos.All.Select(silo => silo.BaseAddress), load.Names, load.PublishesPerSecond, _clock);
         _subscribed = Task.WhenAll(_subscribers.Select(subscriber => subscriber.Run(_subscribing.Token)));
     }
@@ -40,16 +40,23 @@ public sealed class ClusterRun : IAsyncDisposable
 
     /// <summary>Starts the silos, then the subscribers, and, when all are subscribed, the publishers; returns when the load has run for a moment.</summary>
     public static Task<ClusterRun> StartAsync(ITestOutputHelper output, BackEnd backEnd, params string[] arguments) =>
-        StartAsync(output, Silos.StartAsync(backEnd, [.. Load.Arguments, .. arguments], [ServerPlace.Here, ServerPlace.Here, ServerPlace.Here]));
+        StartAsync(output, Silos.StartAsync(backEnd, [.. Load.Arguments, .. arguments], [ServerPlace.Here, ServerPlace.Here, ServerPlace.Here]), load => load);
+
+    /// <summary>The same, with another load.</summary>
+    /// <param name="output">For what happens.</param>
+    /// <param name="backEnd">The store.</param>
+    /// <param name="shape">Makes the load of the usual one.</param>
+    public static Task<ClusterRun> StartAsync(ITestOutputHelper output, BackEnd backEnd, Func<Load, Load> shape) =>
+        StartAsync(output, Silos.StartAsync(backEnd, Load.Arguments, [ServerPlace.Here, ServerPlace.Here, ServerPlace.Here]), shape);
 
     /// <summary>The same, with the last of three silos in a network of its own.</summary>
     public static Task<ClusterRun> StartAsync(ITestOutputHelper output, BackEnd backEnd, NetworkNamespace network) =>
-        StartAsync(output, Silos.StartAsync(backEnd, Load.Arguments, [new(network.Outside, []), new(network.Outside, []), network.Place]));
+        StartAsync(output, Silos.StartAsync(backEnd, Load.Arguments, [new(network.Outside, []), new(network.Outside, []), network.Place]), load => load);
 
-    private static async Task<ClusterRun> StartAsync(ITestOutputHelper output, Task<Silos> starting)
+    private static async Task<ClusterRun> StartAsync(ITestOutputHelper output, Task<Silos> starting, Func<Load, Load> shape)
     {
         var silos = await starting;
-        var load = await Load.SpreadOver(silos);
+        var load = shape(await Load.SpreadOver(silos));
         var run = new ClusterRun(output, silos, load);
         try
         {

@@ -27,6 +27,9 @@ public sealed record Load(IReadOnlyDictionary<string, ChannelPromise> Channels)
     /// <summary>Clients. Every third has two channels.</summary>
     public int Subscribers { get; init; } = 300;
 
+    /// <summary>The silo they all connect to at first; null: they are spread over all.</summary>
+    public int? FrontEnd { get; init; }
+
     /// <summary>In all, over all channels.</summary>
     public int PublishesPerSecond { get; init; } = 200;
 

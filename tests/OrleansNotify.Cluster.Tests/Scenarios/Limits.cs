@@ -3,7 +3,7 @@ using OrleansNotify.Cluster.Tests.History;
 namespace OrleansNotify.Cluster.Tests.Scenarios;
 
 /// <summary>What the scenarios hold the figures against, beyond what the checker holds.</summary>
-internal static class Limits
+public static class Limits
 {
     /// <summary>PROMISES: kill -9 of a silo, 99 of 100 subscriptions are served again within this long.</summary>
     public static readonly TimeSpan RecoveryAfterKill = TimeSpan.FromSeconds(5);

@@ -41,10 +41,10 @@ public sealed class BackEndPlanTests
     [Fact]
     public async Task Death_is_found_soon_in_a_cluster_and_patiently_in_development_unless_said_otherwise()
     {
-        static (double, int, int, double, double) Membership(WebApplication app)
+        static (double, double, int, int, double, double) Membership(WebApplication app)
         {
             var options = app.Services.GetRequiredService<IOptions<ClusterMembershipOptions>>().Value;
-            return (options.ProbeTimeout.TotalSeconds, options.NumMissedProbesLimit, options.NumVotesForDeathDeclaration, options.TableRefreshTimeout.TotalSeconds, options.IAmAliveTablePublishTimeout.TotalSeconds);
+            return (options.ProbeTimeout.TotalSeconds, options.MaxProbeTimeout.TotalSeconds, options.NumMissedProbesLimit, options.NumVotesForDeathDeclaration, options.TableRefreshTimeout.TotalSeconds, options.IAmAliveTablePublishTimeout.TotalSeconds);
         }
 
         string[] redis = ["Notify:Cluster:Provider=Redis", "Notify:Cluster:ConnectionString=" + Redis];
@@ -52,10 +52,10 @@ public sealed class BackEndPlanTests
         await using var changed = Build([.. redis, "Notify:Cluster:Membership:ProbeTimeout=00:00:03", "Notify:Cluster:Membership:DeathVotes=1", "Notify:Cluster:Membership:IAmAlive=00:00:30"]);
         await using var development = Build();
         await using var hurried = Build("Notify:Cluster:Membership:MissedProbes=1");
-        Assert.Equal((1, 2, 2, 5, 5), Membership(cluster));
-        Assert.Equal((3, 2, 1, 5, 30), Membership(changed));
-        Assert.Equal((5, 3, 2, 60, 30), Membership(development));
-        Assert.Equal((5, 1, 2, 60, 30), Membership(hurried));
+        Assert.Equal((1, 2, 2, 2, 5, 5), Membership(cluster));
+        Assert.Equal((3, 6, 2, 1, 5, 30), Membership(changed));
+        Assert.Equal((5, 10, 3, 2, 60, 30), Membership(development));
+        Assert.Equal((5, 10, 1, 2, 60, 30), Membership(hurried));
     }
 
     [Theory]
