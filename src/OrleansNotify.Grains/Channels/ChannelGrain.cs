@@ -99,7 +99,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
             ArgumentNullException.ThrowIfNull(draft, nameof(batch));
         if (!_isKnown)
             return new(Refuse(batch, PublishRefusal.UnknownNamespace));
-        if (batch.Length > MaxBatch || cancellationToken.IsCancellationRequested)
+        if (batch.Length > MaxBatch || !world.Pulse.IsCertain || cancellationToken.IsCancellationRequested)
             return new(Refuse(batch, PublishRefusal.NotAccepted));
 
         _hasTold = true;

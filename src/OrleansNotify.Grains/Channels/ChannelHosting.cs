@@ -45,6 +45,7 @@ public static class ChannelHosting
 
         services.AddSingleton<AttachmentTable>();
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, BeatSender>();
+        services.AddSingleton(NewPulse);
         services.AddSingleton(NewEpochs);
         services.AddSingleton(NewMoves);
         services.AddSingleton<StorageBreaker>();
@@ -64,6 +65,19 @@ public static class ChannelHosting
     {
         var membership = provider.GetRequiredService<IClusterMembershipService>();
         return new ChannelEpochs(() => membership.CurrentSnapshot.Version.Value, provider.GetRequiredService<TimeProvider>());
+    }
+
+    private static SiloPulse NewPulse(IServiceProvider provider)
+    {
+        var membership = provider.GetRequiredService<IClusterMembershipService>();
+        var self = provider.GetRequiredService<ILocalSiloDetails>();
+        return new SiloPulse(ReadStatus, TimeProvider.System, provider.GetRequiredService<ILogger<SiloPulse>>());
+
+        async Task<SiloStatus> ReadStatus(CancellationToken cancellationToken)
+        {
+            await membership.Refresh(default, cancellationToken);
+            return membership.CurrentSnapshot.GetSiloStatus(self.SiloAddress);
+        }
     }
 
     private static Moves NewMoves(IServiceProvider provider)
@@ -90,6 +104,7 @@ public static class ChannelHosting
 
     private static ChannelSurroundings NewSurroundings(IServiceProvider provider) => new(
         provider.GetRequiredService<ILocalSiloDetails>(),
+        provider.GetRequiredService<SiloPulse>(),
         provider.GetRequiredService<ChannelNamespaces>(),
         provider.GetRequiredService<ChannelEpochs>(),
         provider.GetRequiredService<AttachmentTable>(),

@@ -6,6 +6,7 @@ namespace OrleansNotify.Grains.Channels;
 
 /// <summary>What all channels of a silo share.</summary>
 /// <param name="Silo">This silo.</param>
+/// <param name="Pulse">Whether this silo may speak for its channels.</param>
 /// <param name="Namespaces">What a channel's name selects.</param>
 /// <param name="Epochs">Makes epochs.</param>
 /// <param name="Table">Who is attached.</param>
@@ -16,6 +17,7 @@ namespace OrleansNotify.Grains.Channels;
 /// <param name="Time">The silo's clock.</param>
 internal sealed record ChannelSurroundings(
     ILocalSiloDetails Silo,
+    SiloPulse Pulse,
     ChannelNamespaces Namespaces,
     ChannelEpochs Epochs,
     AttachmentTable Table,
