@@ -19,9 +19,6 @@ internal sealed class PublishCall(string channel, PendingPublication[] items, lo
     /// <summary>Timestamp.</summary>
     public long StartedAt => startedAt;
 
-    /// <summary>True once its publishers were answered, while its channel still counts it as in flight.</summary>
-    public bool IsAnswered { get; set; }
-
     /// <summary>True once its deadline has passed and its publishers were answered.</summary>
     public bool IsAbandoned
     {
@@ -82,14 +79,6 @@ internal sealed class ChannelLanes
         }
     }
 
-    /// <summary>A call has come back, and its publishers will be answered before <see cref="TryComplete"/>.</summary>
-    /// <returns>False when the call was abandoned: its publishers have their answer.</returns>
-    public bool TryAnswer(PublishCall call)
-    {
-        lock (_lock)
-            return call.IsAnswered = _lanes.TryGetValue(call.Channel, out var lane) && lane.Current == call;
-    }
-
     /// <summary>A call has come back.</summary>
     /// <param name="call">The call.</param>
     /// <param name="now">Timestamp.</param>
@@ -120,7 +109,7 @@ internal sealed class ChannelLanes
             foreach (var (channel, lane) in _lanes) // removing what is enumerated is allowed
             {
                 lane.TakeWaiting(before, unsent);
-                if (lane.Current.StartedAt >= before || lane.Current.IsAnswered)
+                if (lane.Current.StartedAt >= before)
                     continue;
                 lane.Current.IsAbandoned = true;
                 abandoned.Add(lane.Current);

@@ -24,10 +24,6 @@ public sealed partial class ChannelPublisher : IDisposable
     // A grain that answers is there: one that refuses for longer than a move takes has a reason, and publishers are told so soon.
     private const int RetriesOfARefusal = 4;
 
-    // A call that took this long went to a store or another silo: its publishers are answered before the next one leaves, so that those who go on at once
-    // travel together. Else the first of them goes alone and the others wait a whole commit for it. A shorter call would lose more than it gains.
-    private static readonly TimeSpan SlowCall = TimeSpan.FromMicroseconds(250);
-
     // So many locks that two processors seldom meet at one; a power of two.
     private const int Stripes = 64;
 
@@ -87,17 +83,11 @@ public sealed partial class ChannelPublisher : IDisposable
         while (true)
         {
             var (results, refusal) = await sending.ConfigureAwait(false);
-            if (call.Items.Length > 1 && _time.GetElapsedTime(call.StartedAt) > SlowCall && lanes.TryAnswer(call))
-            {
-                Answer(call.Items, results, refusal);
-                await Task.Yield();
-            }
             if (!lanes.TryComplete(call, _time.GetTimestamp(), out var next))
                 return;
             if (next is not null)
                 sending = Send(next); // on its way before the publishers of the last one go on
-            if (!call.IsAnswered)
-                Answer(call.Items, results, refusal);
+            Answer(call.Items, results, refusal);
             if (next is null)
                 return;
             call = next;

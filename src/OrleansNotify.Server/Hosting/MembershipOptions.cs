@@ -5,7 +5,7 @@ namespace OrleansNotify.Server.Hosting;
 
 /// <summary>
 /// How soon a dead silo is known to be dead. Bound from <c>Notify:Cluster:Membership</c>. The defaults find a killed silo within 2 to 3 s (Orleans' own:
-/// 13 s) and declare nobody dead on the word of one. With Development clustering Orleans' patient defaults stay, but for what is configured here: a silo
+/// 13 s), one that is halted or cut off within about 5 s, and declare nobody dead on the word of one. With Development clustering Orleans' patient defaults stay, but for what is configured here: a silo
 /// that stands in a debugger is not dead.
 /// </summary>
 public sealed class MembershipOptions

@@ -39,45 +39,6 @@ public sealed class ChannelPublisherTests : IDisposable
     }
 
     [Fact]
-    public async Task Publishers_that_a_slow_call_has_answered_travel_together_again()
-    {
-        _channels.Answer = (_, channel, items) => new(AnswerLater(channel, items));
-
-        await Task.WhenAll(Enumerable.Range(0, 16).Select(n => Task.Run(async () =>
-        {
-            for (var i = 0; i < 100; i++)
-                await Publish("a", n);
-        })));
-
-        // If the first that goes on went alone, and the others after it, it would be 200.
-        Assert.InRange(_channels.Calls.Count, 100, 160);
-
-        async Task<PublishResult[]> AnswerLater(string channel, PublicationDraft[] items)
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System);
-            _time.Advance(TimeSpan.FromMilliseconds(1));
-            return _channels.Number(channel, items);
-        }
-    }
-
-    [Fact]
-    public void A_slow_call_that_is_answered_is_not_given_up_while_the_next_one_waits_to_leave()
-    {
-        var calls = new ChannelLanes();
-        Assert.True(calls.TryAdd("a", new PendingPublication(Draft("1"), 0), out var call));
-        Assert.True(calls.TryAnswer(call!));
-        var (abandoned, unsent, next) = (new List<PublishCall>(), new List<PendingPublication>(), new List<PublishCall>());
-
-        calls.Expire(1000, 1000, abandoned, unsent, next);
-
-        Assert.Empty(abandoned);
-        Assert.True(calls.TryComplete(call!, 1000, out _));
-        Assert.True(calls.TryAdd("a", new PendingPublication(Draft("2"), 0), out var late));
-        calls.Expire(1000, 1000, abandoned, unsent, next);
-        Assert.False(calls.TryAnswer(late!));
-    }
-
-    [Fact]
     public async Task A_call_carries_no_more_than_a_mebibyte()
     {
         var first = new TaskCompletionSource<PublishResult[]>();

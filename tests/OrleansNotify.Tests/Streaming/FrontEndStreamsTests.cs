@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Storage;
 using OrleansNotify.Grains.Streaming;
+using OrleansNotify.Testing;
 
 namespace OrleansNotify.Tests.Streaming;
 
@@ -55,7 +56,7 @@ public class FrontEndStreamsTests
         var silo = cluster.Silos[0];
         silo.FrontEnd().Freeze();
         silo.WriteAll(silo.SiloAddress, 1, 1);
-        await StreamCluster.Until("the first delivery is under way", () => silo.Statistics().QueuedEnvelopes == 0);
+        await Until.Equal(0, "envelopes that wait while the first delivery is under way", () => silo.Statistics().QueuedEnvelopes, StreamCluster.Patience);
         silo.WriteAll(silo.SiloAddress, 2, 21);
 
         silo.FrontEnd().Thaw();
@@ -73,7 +74,7 @@ public class FrontEndStreamsTests
         await frozen.FrontEnd().Has(1);
         frozen.FrontEnd().Freeze();
         writer.WriteAll(frozen.SiloAddress, 2, 2);
-        await StreamCluster.Until("the frozen front-end has a delivery under way", () => writer.Statistics().QueuedEnvelopes == 0);
+        await Until.Equal(0, "envelopes that wait while the frozen front-end has a delivery under way", () => writer.Statistics().QueuedEnvelopes, StreamCluster.Patience);
 
         var accepted = Envelopes.Numbers(3, 1_000).Count(number => writer.Streams().TryWrite(frozen.SiloAddress, Envelopes.Of(writer.SiloAddress.ToParsableString(), number)));
         for (var i = 1; i <= 1_000; i += 50)

@@ -5,12 +5,16 @@ using Orleans.Configuration;
 using Orleans.TestingHost;
 using OrleansNotify.Grains.Silos;
 using OrleansNotify.Grains.Streaming;
+using OrleansNotify.Testing;
 
 namespace OrleansNotify.Tests.Streaming;
 
 /// <summary>Silos in one process that have streams, and a front-end each that only records.</summary>
 internal sealed class StreamCluster : IAsyncDisposable
 {
+    /// <summary>Membership and streams of silos that share two cores take their time.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
     private readonly InProcessTestCluster _cluster;
 
     private StreamCluster(InProcessTestCluster cluster) => _cluster = cluster;
@@ -52,21 +56,11 @@ internal sealed class StreamCluster : IAsyncDisposable
     public Task KillAsync(InProcessSiloHandle silo) => _cluster.KillSiloAsync(silo);
 
     /// <summary>Waits until a silo has queues for exactly these.</summary>
-    public Task Sees(InProcessSiloHandle silo, params SiloAddress[] frontEnds) => Until(
+    public Task Sees(InProcessSiloHandle silo, params SiloAddress[] frontEnds) => Until.Value(
         $"{silo.SiloAddress} streams to {string.Join(", ", frontEnds.AsEnumerable())}",
-        () => silo.Statistics().PerFrontEnd().Select(queue => queue.FrontEnd).ToHashSet().SetEquals(frontEnds),
-        () => string.Join(", ", silo.Statistics().PerFrontEnd()));
-
-    public static async Task Until(string what, Func<bool> condition, Func<object>? saw = null)
-    {
-        var limit = TimeProvider.System.GetTimestamp() + (30 * TimeProvider.System.TimestampFrequency);
-        while (!condition())
-        {
-            if (TimeProvider.System.GetTimestamp() > limit)
-                Assert.Fail($"Waited 30 s for: {what}; saw {saw?.Invoke()}");
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
-        }
-    }
+        () => Task.FromResult(string.Join(", ", silo.Statistics().PerFrontEnd().Select(queue => queue.FrontEnd.ToString()).Order(StringComparer.Ordinal))),
+        seen => seen == string.Join(", ", frontEnds.Select(frontEnd => frontEnd.ToString()).Order(StringComparer.Ordinal)),
+        Patience);
 
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
 
@@ -124,7 +118,7 @@ internal sealed class RecordingFrontEnd : IFrontEnd, IDisposable
         return _received.Where(item => item.Envelope.Writer() == writer).Select(item => item.Envelope.Number());
     }
 
-    public Task Has(int count) => StreamCluster.Until($"{count} envelopes received", () => Count >= count, () => Count);
+    public Task Has(int count) => Until.Value($"{count} envelopes received", () => Task.FromResult(Count), received => received >= count, StreamCluster.Patience);
 
     public void Dispose() => _open.Dispose();
 }
