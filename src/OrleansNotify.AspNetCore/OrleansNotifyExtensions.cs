@@ -6,6 +6,8 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using OrleansNotify.AspNetCore.Api;
 using OrleansNotify.AspNetCore.FrontEnd;
 using OrleansNotify.AspNetCore.Security;
+using OrleansNotify.AspNetCore.Security.ApiKeys;
+using OrleansNotify.AspNetCore.Security.Tokens;
 using OrleansNotify.AspNetCore.Transports.WebSocket;
 using OrleansNotify.Grains.Channels;
 using OrleansNotify.Grains.Silos;
@@ -27,6 +29,8 @@ public static class OrleansNotifyExtensions
         services.AddRouting();
         services.AddNotifyApi(configuration);
         services.AddOptions<DevelopmentOptions>().BindConfiguration("Notify:Development");
+        services.AddTokens(configuration);
+        services.AddApiKeys(configuration);
         services.AddSingleton<ChannelCalls>();
         services.AddSingleton<AttachedChannels>();
         services.AddSingleton<ConnectionTable>();

@@ -6,6 +6,12 @@ try
 {
     if (args is ["cluster", .. var wanted])
         return await ClusterVerb.RunAsync(wanted);
+    if (args is ["token", .. var token])
+        return TokenVerb.Run(token, Console.Out, TimeProvider.System);
+    if (args is ["api-key", .. var key])
+        return ApiKeyVerb.Run(key, Console.Out);
+    if (args is ["check-config", .. var settings])
+        return await CheckConfigVerb.RunAsync(settings, Console.Out, Console.Error);
     var app = NotifyServer.Build(args);
     // The first Ctrl-C drains; a second one ends at once.
     var presses = 0;
