@@ -17,9 +17,10 @@ internal static class CheckConfigVerb
     /// <param name="errors">Where problems are printed.</param>
     public static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter errors)
     {
+        IServiceCollection? services = null;
         try
         {
-            await using var app = NotifyServer.Build(args);
+            await using var app = NotifyServer.Build(args, builder => services = builder.Services);
             app.Services.GetService<IStartupValidator>()?.Validate();
             foreach (var line in Describe(app.Services, app.Configuration))
                 await output.WriteLineAsync(line);
@@ -27,9 +28,24 @@ internal static class CheckConfigVerb
         }
         catch (Exception exception) when (Problems(exception) is { Count: > 0 } problems)
         {
-            foreach (var problem in problems)
+            foreach (var problem in exception is OptionsValidationException && services is not null ? await All(services) ?? problems : problems)
                 await errors.WriteLineAsync(problem);
             return 1;
+        }
+    }
+
+    // Building ends at the first bad options it needs; of the same services without a server all of them are read.
+    private static async Task<List<string>?> All(IServiceCollection services)
+    {
+        await using var provider = services.BuildServiceProvider();
+        try
+        {
+            provider.GetService<IStartupValidator>()?.Validate();
+            return null;
+        }
+        catch (Exception exception) when (Problems(exception) is { Count: > 0 } problems)
+        {
+            return problems;
         }
     }
 

@@ -64,7 +64,7 @@ internal sealed class ClaimReader(JsonElement claims)
     }
 
     /// <summary>A value as it stands; null: absent.</summary>
-    public ReadOnlyMemory<byte>? Json(string name) => Has(name, out var claim) ? JsonMarshal.GetRawUtf8Value(claim).ToArray() : null;
+    public ReadOnlyMemory<byte>? Json(string name) => Has(name, out var claim) ? new(JsonMarshal.GetRawUtf8Value(claim).ToArray()) : default(ReadOnlyMemory<byte>?);
 
     /// <summary>A list of names of channels, each once.</summary>
     public IReadOnlyList<string> Channels(string name)
