@@ -124,7 +124,8 @@ public sealed class JwksTests : IAsyncLifetime
                     return context.Response.WriteAsync(Jwks(Jwk(Rsa, "nine")));
                 context.Response.Redirect("/elsewhere");
                 return Task.CompletedTask;
-            },
+            }
+            ,
             "too large" => Text(Jwks(Jwk(Rsa, "nine")) + new string(' ', 1 << 20)),
             "too many keys" => Text(Jwks([.. Enumerable.Repeat(Jwk(Rsa, "nine"), 101)])),
             "no JSON" => Text("<html>"),
@@ -133,7 +134,8 @@ public sealed class JwksTests : IAsyncLifetime
             {
                 context.Abort();
                 return Task.CompletedTask;
-            },
+            }
+            ,
         };
         await cache.Refresh(default);
         Assert.True(cache.HasFailed);
