@@ -64,6 +64,9 @@ internal sealed partial class ComposeFile
     /// <summary>How many containers a service has.</summary>
     public int Replicas(string service) => int.Parse(Scalar(Map(Service(service), "deploy"), "replicas") ?? "1", CultureInfo.InvariantCulture);
 
+    /// <summary>How many files a service's containers may open.</summary>
+    public int OpenFiles(string service) => int.Parse(Scalar(Map(Service(service), "ulimits"), "nofile")!, CultureInfo.InvariantCulture);
+
     /// <summary>Text of a config that stands in the file.</summary>
     public string Config(string name) => Scalar(Map(Map(_root, "configs"), name), "content") ?? "";
 

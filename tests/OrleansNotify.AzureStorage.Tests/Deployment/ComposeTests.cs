@@ -85,6 +85,13 @@ public sealed partial class ComposeTests
         Assert.DoesNotContain("[WARNING]", said, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void The_balancer_may_open_the_files_its_connections_need()
+    {
+        // Two for each connection, and those it starts with.
+        Assert.True(Compose.OpenFiles("balancer") >= (2 * MaxConnections()) + 100);
+    }
+
     [Fact(Timeout = 170_000)]
     public async Task What_it_describes_serves_through_the_balancer_and_recovers_the_clients_of_a_silo_that_was_killed()
     {
@@ -139,7 +146,7 @@ public sealed partial class ComposeTests
     private static async Task AClientRecovers(Uri address, List<ServerProcess> silos, HaproxyProcess balancer)
     {
         using var http = new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(10) };
-        await Until.Equal((HttpStatusCode?)HttpStatusCode.OK, $"the balancer's /health/ready.{balancer.Tail()}", () => Status(http, new(HttpMethod.Get, "health/ready")), TimeSpan.FromSeconds(20));
+        await Until.Equal((HttpStatusCode?)HttpStatusCode.OK, "the balancer's /health/ready", () => Ready(http, balancer), TimeSpan.FromSeconds(20));
         var client = await Connect(address);
         var dead = await SiloOfTheOnlyConnection(http);
         // The channel lives on the silo that will be killed, too: what comes back can only come from the store.
@@ -189,15 +196,20 @@ public sealed partial class ComposeTests
         return await process.Exited();
     }
 
-    // The file's configuration. Where it asks Docker's name server for the silos, their addresses stand here.
+    // The file's configuration. Where it asks Docker's name server for the silos, their addresses stand here; and HAProxy must find two file descriptors for each
+    // of maxconn, which the limit of whoever runs the tests need not allow.
     private static string BalancerConfig(int port, List<ServerProcess> silos)
     {
         var template = ServerTemplate().Match(Compose.Config("haproxy"));
         var options = template.Groups["options"].Value.Replace(" resolvers docker init-addr none", "", StringComparison.Ordinal);
         var servers = silos.Select((silo, i) => $"server silo{i + 1} 127.0.0.1:{silo.Port} {options}");
         return Compose.Config("haproxy").Replace(template.Value, string.Join("\n  ", servers), StringComparison.Ordinal)
-            .Replace("bind :3000", $"bind 127.0.0.1:{port}", StringComparison.Ordinal);
+            .Replace("bind :3000", $"bind 127.0.0.1:{port}", StringComparison.Ordinal)
+            .Replace($"maxconn {MaxConnections()}", "maxconn 100", StringComparison.Ordinal);
     }
+
+    private static int MaxConnections() =>
+        int.Parse(Lines(Compose.Config("haproxy")).Single(line => line.StartsWith("maxconn ", StringComparison.Ordinal)).Split(' ')[1], CultureInfo.InvariantCulture);
 
     private static (string Service, int Port) Template()
     {
@@ -269,6 +281,12 @@ public sealed partial class ComposeTests
         {
             return null;
         }
+    }
+
+    private static Task<HttpStatusCode?> Ready(HttpClient http, HaproxyProcess balancer)
+    {
+        balancer.MustRun();
+        return Status(http, new(HttpMethod.Get, "health/ready"));
     }
 
     private static async Task<(int Silos, bool Partial)> Known(HttpClient http)

@@ -20,8 +20,12 @@ internal sealed class HaproxyProcess : IAsyncDisposable
     /// <summary>Starts it; whether it serves is to be asked at the address it was given.</summary>
     public static HaproxyProcess Start(string configuration) => Launch(configuration, "-db"); // in the foreground
 
-    /// <summary>For a failure's message.</summary>
-    public string Tail() => _process.Tail();
+    /// <summary>Fails at once, with what it printed, when it has ended.</summary>
+    public void MustRun()
+    {
+        if (_process.HasExited)
+            throw new InvalidOperationException($"HAProxy has ended.{_process.Tail()}");
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
