@@ -153,7 +153,7 @@ public sealed partial class ComposeTests
         var (channel, epoch) = await ChannelOn(dead, client, http);
         Assert.Equal((1UL, 1), (await client.TakeEvents(1, channel)).Select(frame => (frame.Offset!.Value, N(frame))).Single());
 
-        await silos.Single(silo => dead.Contains($":{silo.SiloPort}@", StringComparison.Ordinal)).KillAsync();
+        await silos.Single(silo => dead.Contains($":{silo.SiloPort}:", StringComparison.Ordinal)).KillAsync();
         await client.Ended.WaitAsync(TimeSpan.FromSeconds(10), TimeProvider.System);
         await client.DisposeAsync();
         await Publish(http, channel, 2);
