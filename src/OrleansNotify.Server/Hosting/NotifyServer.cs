@@ -39,6 +39,7 @@ public static class NotifyServer
             configuration["urls"] = DefaultUrl;
         var backEnds = BackEndPlan.Read(configuration, insecure);
         builder.Services.AddSingleton(backEnds);
+        builder.Services.AddSingleton(new ListenTrial(configuration, insecure));
         builder.UseOrleans(silo =>
         {
             backEnds.Configure(silo);
@@ -66,12 +67,13 @@ public static class NotifyServer
         return app;
     }
 
-    /// <summary>Starts what <see cref="Build"/> has built, after a look at what it will stand on: a store that is away or refuses us ends the start here, within seconds, with one sentence.</summary>
-    /// <exception cref="StartException">A back end cannot be used.</exception>
+    /// <summary>Starts what <see cref="Build"/> has built, after a look at what it will stand on: a certificate that cannot be read, a port that is taken, a store that is away or refuses us ends the start here, within seconds, with one sentence, and before the silo joins its cluster.</summary>
+    /// <exception cref="StartException">Something cannot be used.</exception>
     public static async Task StartAsync(WebApplication app, CancellationToken cancellationToken = default)
     {
         var services = app.Services;
         services.GetService<IStartupValidator>()?.Validate(); // settings first: they need nobody's answer
+        services.GetRequiredService<ListenTrial>().Check(services, app.Urls);
         await services.GetRequiredService<BackEndPlan>().Check(services.GetRequiredService<IOptions<EndpointOptions>>().Value, TimeProvider.System, cancellationToken);
         await app.StartAsync(cancellationToken);
     }

@@ -84,6 +84,8 @@ internal sealed class BackEndPlan
     public async Task Check(EndpointOptions endpoints, TimeProvider time, CancellationToken cancellationToken)
     {
         ListenGuard.Check(endpoints, _insecure);
+        var ports = _orleansEndpoints ? "Orleans:Endpoints" : ClusterOptions.Section;
+        ListenTrial.Check(endpoints, $"{ports}:{nameof(ClusterOptions.SiloPort)}", $"{ports}:{nameof(ClusterOptions.GatewayPort)}");
         // Nobody has asked for the file in the working directory as long as no channel is durable: it need not be writable.
         var storage = IsSet(StorageOptions.Section) || FirstDurable() is not null || _storageBackEnd is not SqliteStorage ? _storageBackEnd : null;
         using var timeout = new CancellationTokenSource(CheckTimeout, time);
