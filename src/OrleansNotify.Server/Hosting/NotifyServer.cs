@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using OrleansNotify.AspNetCore;
+using OrleansNotify.Grains.Channels;
 using OrleansNotify.Server.Hosting.BackEnds;
 using OrleansNotify.Server.Page;
 
@@ -74,7 +75,9 @@ public static class NotifyServer
         var services = app.Services;
         services.GetService<IStartupValidator>()?.Validate(); // settings first: they need nobody's answer
         services.GetRequiredService<ListenTrial>().Check(services, app.Urls);
-        await services.GetRequiredService<BackEndPlan>().Check(services.GetRequiredService<IOptions<EndpointOptions>>().Value, TimeProvider.System, cancellationToken);
+        var anyDurable = services.GetRequiredService<ChannelNamespaces>().Namespaces.Values.Any(space => space.Class == ChannelClass.Durable);
+        await services.GetRequiredService<BackEndPlan>().Check(
+            services.GetRequiredService<IOptions<EndpointOptions>>().Value, anyDurable, TimeProvider.System, cancellationToken);
         await app.StartAsync(cancellationToken);
     }
 }
