@@ -27,6 +27,19 @@ public static class Ports
         throw new InvalidOperationException($"No free port found between {First} and {Last}.");
     }
 
+    /// <summary>The first of several such ports that follow each other.</summary>
+    public static int FreeInARow(int count)
+    {
+        for (var attempt = 0; attempt < 1_000; attempt++)
+        {
+            var first = Free();
+            if (Enumerable.Range(first + 1, count - 1).All(port => IsFree(port) && Given.TryAdd(port, true)))
+                return first;
+        }
+
+        throw new InvalidOperationException($"No {count} free ports in a row found between {First} and {Last}.");
+    }
+
     private static bool IsFree(int port)
     {
         try

@@ -11,11 +11,13 @@ public sealed class ServerProcess : IAsyncDisposable
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60); // a cold start on a busy machine of two cores
     private readonly string[] _arguments;
     private readonly ServerPlace _place;
+    private readonly IReadOnlyDictionary<string, string?> _environment;
     private ChildProcess _process;
 
-    private ServerProcess(int port, string[] arguments, ServerPlace place)
+    private ServerProcess(int port, string[] arguments, ServerPlace place, IReadOnlyDictionary<string, string?>? environment = null)
     {
         Port = port;
+        _environment = environment ?? new Dictionary<string, string?>();
         _arguments = arguments;
         _place = place;
         Http = new HttpClient { BaseAddress = BaseAddress, Timeout = Until.DefaultTimeout };
@@ -67,18 +69,16 @@ public sealed class ServerProcess : IAsyncDisposable
             .. primary is null ? Array.Empty<string>() : ["--Notify:Cluster:Primary", primary],
             .. arguments,
         ];
-        var server = new ServerProcess(http, all, place) { SiloPort = silo };
-        try
-        {
-            await server.Ready();
-            return server;
-        }
-        catch
-        {
-            await server.DisposeAsync();
-            throw;
-        }
+        return await Started(new ServerProcess(http, all, place) { SiloPort = silo });
     }
+
+    /// <summary>Starts a server with these settings and no others, as a container does, and waits until it is ready.</summary>
+    /// <param name="port">The HTTP port on 127.0.0.1 that the settings say.</param>
+    /// <param name="siloPort">The port between silos that they say.</param>
+    /// <param name="environment">Variables to set.</param>
+    /// <param name="arguments">All of them.</param>
+    public static Task<ServerProcess> StartExactlyAsync(int port, int siloPort, IReadOnlyDictionary<string, string?> environment, params string[] arguments) =>
+        Started(new ServerProcess(port, arguments, ServerPlace.Here, environment) { SiloPort = siloPort });
 
     /// <summary>A client of this server.</summary>
     public Task<WsClient> ConnectAsync(string? user = null) => WsClient.ConnectAsync(WebSocket, user);
@@ -132,10 +132,24 @@ public sealed class ServerProcess : IAsyncDisposable
         await _process.DisposeAsync();
     }
 
+    private static async Task<ServerProcess> Started(ServerProcess server)
+    {
+        try
+        {
+            await server.Ready();
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
     private ChildProcess Launch() => ChildProcess.Start(
         _place.Launcher is [var program, ..] ? program : "dotnet",
         [.. _place.Launcher.Skip(1), .. _place.Launcher.Count > 0 ? (string[])["dotnet"] : [], Repository.Built("OrleansNotify.Server"), .. _arguments],
-        environment: new Dictionary<string, string?> { ["DOTNET_ENVIRONMENT"] = null, ["ASPNETCORE_ENVIRONMENT"] = null, ["ASPNETCORE_URLS"] = null });
+        environment: new Dictionary<string, string?>(_environment) { ["DOTNET_ENVIRONMENT"] = null, ["ASPNETCORE_ENVIRONMENT"] = null, ["ASPNETCORE_URLS"] = null });
 
     private async Task Ready()
     {

@@ -43,7 +43,10 @@ internal static class Health
     /// <summary><c>/health/live</c> asks nothing: that it answers is the answer. A silo that cannot reach its cluster is not cured by a restart.</summary>
     public static HealthCheckOptions Live { get; } = Options(_ => false);
 
-    /// <summary><c>/health/ready</c>.</summary>
+    /// <summary>
+    /// <c>/health/ready</c>. It does not ask the membership table or the store: all silos share them, so an outage would make every silo unready at once, and
+    /// a balancer would cut off live subscribers and recoverable channels, which need neither. Whoever needs them is told so by a 503 of his own.
+    /// </summary>
     public static HealthCheckOptions Readiness { get; } = Options(check => check.Tags.Contains(Ready));
 
     /// <summary><c>/health</c>: all there is, the host's own checks included.</summary>

@@ -47,7 +47,7 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
     {
         (_calls, _beats, _connections, _counts, _limits, _time, _logger) = (calls, beats, connections, counts, limits.Value, time, logger);
         Metrics = metrics;
-        _sessions = new Session.Surroundings(new ChannelAccess(namespaces), namespaces, calls, publisher, _limits.SubscriptionsPerConnection);
+        _sessions = new Session.Surroundings(new ChannelAccess(namespaces), namespaces, calls, publisher, new CommandRates(_limits), _limits.SubscriptionsPerConnection);
         // As many lanes as processors: more would only take turns.
         _lanes = new ChannelLane[Math.Max(1, Environment.ProcessorCount)];
         for (var i = 0; i < _lanes.Length; i++)

@@ -1,4 +1,5 @@
 using OrleansNotify.AspNetCore.Delivery;
+using OrleansNotify.AspNetCore.Limits;
 using OrleansNotify.AspNetCore.Publishing;
 using OrleansNotify.Grains.Channels;
 using OrleansNotify.Protocol;
@@ -12,10 +13,12 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
     // A client that sends this many bad messages in a row is not going to send a good one (PROTOCOL: persistent abuse closes).
     private const int MaxProblemsInARow = 100;
 
+    private readonly CommandRates.OfConnection _rates = world.Rates.New();
     private int _problemsInARow;
 
     /// <summary>What all sessions share.</summary>
-    internal sealed record Surroundings(ChannelAccess Access, ChannelNamespaces Namespaces, ChannelCalls Calls, ChannelPublisher Publisher, int MaxSubscriptions);
+    internal sealed record Surroundings(
+        ChannelAccess Access, ChannelNamespaces Namespaces, ChannelCalls Calls, ChannelPublisher Publisher, CommandRates Rates, int MaxSubscriptions);
 
     private IFrameFormat Format => connection.Format;
 
@@ -26,6 +29,11 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
     public ValueTask Handle(ClientCommand command)
     {
         _problemsInARow = 0;
+        if (_rates.Refuse(command) is { } tooMany)
+        {
+            RefuseFast(command.Id, tooMany, ChannelOf(command));
+            return ValueTask.CompletedTask;
+        }
         switch (command)
         {
             case SubscribeCommand subscribe:
@@ -50,7 +58,10 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
     /// <inheritdoc />
     public void Refuse(CommandProblem problem)
     {
-        Fail(problem.Id, problem.Code, problem.Message);
+        if (_rates.Refuse(null) is { } tooMany)
+            RefuseFast(problem.Id, tooMany, null);
+        else
+            Fail(problem.Id, problem.Code, problem.Message);
         if (++_problemsInARow == MaxProblemsInARow)
             Close(DisconnectCode.BadRequest, $"{MaxProblemsInARow} bad messages in a row.");
     }
@@ -152,6 +163,22 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
         else
             connection.Send(Format.History(command.Id.Span, command.Channel, page.Position, page.Publications));
     }
+
+    private void RefuseFast(ReadOnlyMemory<byte> id, string tooMany, string? channel)
+    {
+        Fail(id, NotifyError.TooManyRequests, tooMany, channel);
+        if (_rates.IsAbuse())
+            Close(DisconnectCode.TooManyRequests, "Too many commands, although they were refused.");
+    }
+
+    private static string? ChannelOf(ClientCommand command) => command switch
+    {
+        SubscribeCommand subscribe => subscribe.Channel,
+        UnsubscribeCommand unsubscribe => unsubscribe.Channel,
+        PublishCommand publish => publish.Channel,
+        HistoryCommand history => history.Channel,
+        _ => null,
+    };
 
     private void Fail(ReadOnlyMemory<byte> id, NotifyError code, string message, string? channel = null)
     {

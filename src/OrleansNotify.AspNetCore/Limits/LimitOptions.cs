@@ -21,6 +21,24 @@ public sealed class LimitOptions
     /// <summary>Most subscriptions of one connection; beyond it error 106. Default 128; 1 to 10,000.</summary>
     public int SubscriptionsPerConnection { get; set; } = 128;
 
+    /// <summary>Commands a client may send per second, of whatever kind, on one connection; beyond it error 111, and close 3013 when it goes on. Default 60; 1 to 100,000.</summary>
+    public int CommandsPerSecond { get; set; } = 60;
+
+    /// <summary>Commands a client may send at once, after a pause. Default 256; 1 to 1,000,000.</summary>
+    public int CommandBurst { get; set; } = 256;
+
+    /// <summary>Of these, publishes per second. Default 20; 1 to 100,000.</summary>
+    public int PublishesPerSecond { get; set; } = 20;
+
+    /// <summary>Publishes at once. Default 20; 1 to 1,000,000.</summary>
+    public int PublishBurst { get; set; } = 20;
+
+    /// <summary>Of these, subscribes per second. Default 30; 1 to 100,000.</summary>
+    public int SubscribesPerSecond { get; set; } = 30;
+
+    /// <summary>Subscribes at once: a client that reconnects sends all of its own. Default 128; 1 to 1,000,000; at least <see cref="SubscriptionsPerConnection"/>.</summary>
+    public int SubscribeBurst { get; set; } = 128;
+
     /// <summary>Bytes that may wait for one connection's socket; beyond it close 3008. Default 1 MiB; 64 KiB to 64 MiB.</summary>
     public int OutboxBytes { get; set; } = 1 << 20;
 

@@ -17,6 +17,12 @@ internal sealed class LimitOptionsCheck : IValidateOptions<LimitOptions>
         Check(failures, nameof(options.BatchBytes), options.BatchBytes, KiB, 16 * MiB);
         Check(failures, nameof(options.BatchItems), options.BatchItems, 1, 1_000);
         Check(failures, nameof(options.SubscriptionsPerConnection), options.SubscriptionsPerConnection, 1, 10_000);
+        Check(failures, nameof(options.CommandsPerSecond), options.CommandsPerSecond, 1, 100_000);
+        Check(failures, nameof(options.CommandBurst), options.CommandBurst, 1, 1_000_000);
+        Check(failures, nameof(options.PublishesPerSecond), options.PublishesPerSecond, 1, 100_000);
+        Check(failures, nameof(options.PublishBurst), options.PublishBurst, 1, 1_000_000);
+        Check(failures, nameof(options.SubscribesPerSecond), options.SubscribesPerSecond, 1, 100_000);
+        Check(failures, nameof(options.SubscribeBurst), options.SubscribeBurst, 1, 1_000_000);
         Check(failures, nameof(options.OutboxBytes), options.OutboxBytes, 64 * KiB, 64 * MiB);
         Check(failures, nameof(options.OutboxStall), options.OutboxStall, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5));
         Check(failures, nameof(options.PingInterval), options.PingInterval, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
@@ -27,6 +33,8 @@ internal sealed class LimitOptionsCheck : IValidateOptions<LimitOptions>
         Check(failures, nameof(options.Drain), options.Drain, TimeSpan.Zero, TimeSpan.FromMinutes(10));
         if (options.BatchBytes < options.BodyBytes)
             failures.Add($"{Path(nameof(options.BatchBytes))} ({options.BatchBytes}) must be at least {Path(nameof(options.BodyBytes))} ({options.BodyBytes}).");
+        if (options.SubscribeBurst < options.SubscriptionsPerConnection)
+            failures.Add($"{Path(nameof(options.SubscribeBurst))} ({options.SubscribeBurst}) must be at least {Path(nameof(options.SubscriptionsPerConnection))} ({options.SubscriptionsPerConnection}): a client that reconnects sends them all.");
         if (options.PongTimeout >= options.PingInterval)
             failures.Add($"{Path(nameof(options.PongTimeout))} ({options.PongTimeout}) must be shorter than {Path(nameof(options.PingInterval))} ({options.PingInterval}).");
         return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);

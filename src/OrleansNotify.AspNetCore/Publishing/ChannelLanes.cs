@@ -27,6 +27,21 @@ internal sealed class PublishCall(string channel, PendingPublication[] items, lo
     }
 }
 
+/// <summary>A lane that waits for publishers who have just been answered.</summary>
+/// <param name="call">Stands in the lane, empty, for the call to come.</param>
+/// <param name="wanted">So many publications are worth the call.</param>
+internal sealed class Gathering(PublishCall call, int wanted)
+{
+    /// <summary>Stands in the lane, empty, for the call to come.</summary>
+    public PublishCall Call => call;
+
+    /// <summary>So many publications are worth the call.</summary>
+    public int Wanted => wanted;
+
+    /// <summary>Completes when they are there.</summary>
+    public TaskCompletionSource IsFull { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+}
+
 /// <summary>
 /// Which channels have a call in flight, and what collects behind it. A channel is known here only while its call is in flight, so that names
 /// used once leave nothing behind. Thread-safe; makes no call itself: whoever gets a <see cref="PublishCall"/> makes it.
@@ -96,6 +111,24 @@ internal sealed class ChannelLanes
         }
     }
 
+    /// <summary>
+    /// A call has come back, and its publishers are about to go on: the lane waits for them, so that they travel together again. Complete the
+    /// <see cref="Gathering.Call"/> to end it.
+    /// </summary>
+    /// <param name="call">The call.</param>
+    /// <param name="now">Timestamp.</param>
+    /// <returns>Null when the call was abandoned.</returns>
+    public Gathering? TryGather(PublishCall call, long now)
+    {
+        lock (_lock)
+        {
+            if (!_lanes.TryGetValue(call.Channel, out var lane) || lane.Current != call)
+                return null;
+            lane.Current = new PublishCall(call.Channel, [], now);
+            return lane.Gather(call.Items.Length);
+        }
+    }
+
     /// <summary>Gives up calls that started, and takes out publications that have waited, before a moment.</summary>
     /// <param name="before">Timestamp.</param>
     /// <param name="now">Timestamp.</param>
@@ -112,7 +145,8 @@ internal sealed class ChannelLanes
                 if (lane.Current.StartedAt >= before)
                     continue;
                 lane.Current.IsAbandoned = true;
-                abandoned.Add(lane.Current);
+                if (lane.Current.Items.Length > 0) // a lane that gathers has none
+                    abandoned.Add(lane.Current);
                 if (Advance(channel, lane, now) is { } call)
                     next.Add(call);
             }
@@ -136,6 +170,7 @@ internal sealed class ChannelLanes
         private PendingPublication? _last;
         private int _count;
         private int _bytes;
+        private Gathering? _gathering;
 
         public PublishCall Current { get; set; } = current;
 
@@ -150,11 +185,22 @@ internal sealed class ChannelLanes
             _last = item;
             _count++;
             _bytes += item.Draft.Data.Length;
+            if (_count >= _gathering?.Wanted)
+                _gathering.IsFull.TrySetResult();
             return true;
+        }
+
+        public Gathering Gather(int expected)
+        {
+            _gathering = new Gathering(Current, Math.Min(_count + expected, MaxItemsPerCall));
+            if (_count >= _gathering.Wanted)
+                _gathering.IsFull.TrySetResult();
+            return _gathering;
         }
 
         public PendingPublication[] TakeBatch()
         {
+            _gathering = null;
             var count = 0;
             var bytes = 0;
             for (var item = _first; item is not null && count < MaxItemsPerCall; item = item.Next)

@@ -7,7 +7,9 @@ namespace OrleansNotify.AspNetCore.Publishing;
 
 /// <summary>
 /// The road of every publication from this process to its channel grain. Concurrent publishes to one channel travel together: one grain call in
-/// flight per channel, at most 256 items each; the first goes at once, so that an idle channel pays nothing.
+/// flight per channel, at most 256 items each; the first goes at once, so that an idle channel pays nothing. A durable channel's call is a commit to
+/// storage: publishers that were answered together and go on are waited for, for a part of what the commit took, so that they share the next one
+/// instead of one of them going ahead alone and the others waiting for it (results/durable.md).
 /// </summary>
 public sealed partial class ChannelPublisher : IDisposable
 {
@@ -23,6 +25,12 @@ public sealed partial class ChannelPublisher : IDisposable
 
     // A grain that answers is there: one that refuses for longer than a move takes has a reason, and publishers are told so soon.
     private const int RetriesOfARefusal = 4;
+
+    // A quarter of what the last call took is waited for its publishers' next publications: a commit of one alone, and the others behind it, costs far more.
+    private const int ShareOfACall = 4;
+
+    // Below the first a timer is no shorter than the call; above the second the store is in trouble and collects enough behind it.
+    private static readonly TimeSpan ShortestGathering = TimeSpan.FromMilliseconds(1), LongestGathering = TimeSpan.FromMilliseconds(10);
 
     // So many locks that two processors seldom meet at one; a power of two.
     private const int Stripes = 64;
@@ -83,6 +91,15 @@ public sealed partial class ChannelPublisher : IDisposable
         while (true)
         {
             var (results, refusal) = await sending.ConfigureAwait(false);
+            if (IsWorthGathering(call, out var patience))
+            {
+                if (lanes.TryGather(call, _time.GetTimestamp()) is not { } gathering)
+                    return;
+                var gathered = gathering.IsFull.Task.WaitAsync(patience, _time);
+                Answer(call.Items, results, refusal);
+                await gathered.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                (call, results, refusal) = (gathering.Call, [], PublishRefusal.None); // nobody waits for this one
+            }
             if (!lanes.TryComplete(call, _time.GetTimestamp(), out var next))
                 return;
             if (next is not null)
@@ -92,6 +109,16 @@ public sealed partial class ChannelPublisher : IDisposable
                 return;
             call = next;
         }
+    }
+
+    // One that goes alone may be alone: it is not kept waiting.
+    private bool IsWorthGathering(PublishCall call, out TimeSpan patience)
+    {
+        patience = _time.GetElapsedTime(call.StartedAt) / ShareOfACall;
+        if (call.Items.Length < 2 || patience * ShareOfACall < ShortestGathering || _namespaces.Find(call.Channel)?.Class != ChannelClass.Durable)
+            return false;
+        patience = patience < ShortestGathering ? ShortestGathering : patience > LongestGathering ? LongestGathering : patience;
+        return true;
     }
 
     // The grain's answers, or why there are none.

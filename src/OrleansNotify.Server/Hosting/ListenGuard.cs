@@ -19,10 +19,17 @@ internal static partial class ListenGuard
     {
         if (listen.IPEndPoint is not { } endpoint || IPAddress.IsLoopback(endpoint.Address))
             return;
-        if (!insecure)
-            throw new StartException(
-                $"Refusing to listen on {endpoint}: anybody who reaches it could publish and listen. Use an address of this machine such as http://localhost:3000, or start with {Argument} if the network is trusted.");
+        Check(endpoint, insecure);
         LogInsecure(logger, endpoint);
+    }
+
+    /// <summary>Checks an address for the web.</summary>
+    /// <exception cref="StartException">It is more than loopback, and nobody has called the network trusted.</exception>
+    public static void Check(IPEndPoint endpoint, bool insecure)
+    {
+        if (!insecure && !IPAddress.IsLoopback(endpoint.Address))
+            throw new StartException(
+                $"Refusing to listen on {endpoint}: anybody who reaches it could publish and listen. Use an address of this machine such as {NotifyServer.DefaultUrl}, or start with {Argument} if the network is trusted.");
     }
 
     /// <summary>Checks where silos and Orleans clients are listened for.</summary>
@@ -31,8 +38,7 @@ internal static partial class ListenGuard
     {
         if (insecure)
             return;
-        var listening = silo.SiloListeningEndpoint ?? new IPEndPoint(silo.AdvertisedIPAddress, silo.SiloPort);
-        var gateway = silo.GatewayPort == 0 ? null : silo.GatewayListeningEndpoint ?? new IPEndPoint(silo.AdvertisedIPAddress, silo.GatewayPort);
+        var (listening, gateway) = EndPoints(silo);
         foreach (var endpoint in new[] { listening, gateway })
         {
             if (endpoint is not null && !IPAddress.IsLoopback(endpoint.Address))
@@ -40,6 +46,11 @@ internal static partial class ListenGuard
                     $"Refusing to listen for silos on {endpoint}: anybody who reaches it could join or command the cluster. For silos of one machine set {ClusterOptions.Section}:{nameof(ClusterOptions.AdvertisedAddress)} to 127.0.0.1; on a network that is trusted start with {Argument}.");
         }
     }
+
+    /// <summary>Where a silo listens for the others, and for Orleans clients, if it does.</summary>
+    public static (IPEndPoint Silo, IPEndPoint? Gateway) EndPoints(EndpointOptions silo) => (
+        silo.SiloListeningEndpoint ?? new IPEndPoint(silo.AdvertisedIPAddress, silo.SiloPort),
+        silo.GatewayPort == 0 ? null : silo.GatewayListeningEndpoint ?? new IPEndPoint(silo.AdvertisedIPAddress, silo.GatewayPort));
 
     [LoggerMessage(6001, LogLevel.Warning, "Listening on {Endpoint} without authentication (--insecure): anybody who reaches it can publish and listen.")]
     private static partial void LogInsecure(ILogger logger, IPEndPoint endpoint);

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using OrleansNotify.AspNetCore;
+using OrleansNotify.Grains.Channels;
 using OrleansNotify.Server.Hosting.BackEnds;
 using OrleansNotify.Server.Page;
 
@@ -39,6 +40,7 @@ public static class NotifyServer
             configuration["urls"] = DefaultUrl;
         var backEnds = BackEndPlan.Read(configuration, insecure);
         builder.Services.AddSingleton(backEnds);
+        builder.Services.AddSingleton(new ListenTrial(configuration, insecure));
         builder.UseOrleans(silo =>
         {
             backEnds.Configure(silo);
@@ -66,13 +68,16 @@ public static class NotifyServer
         return app;
     }
 
-    /// <summary>Starts what <see cref="Build"/> has built, after a look at what it will stand on: a store that is away or refuses us ends the start here, within seconds, with one sentence.</summary>
-    /// <exception cref="StartException">A back end cannot be used.</exception>
+    /// <summary>Starts what <see cref="Build"/> has built, after a look at what it will stand on: a certificate that cannot be read, a port that is taken, a store that is away or refuses us ends the start here, within seconds, with one sentence, and before the silo joins its cluster.</summary>
+    /// <exception cref="StartException">Something cannot be used.</exception>
     public static async Task StartAsync(WebApplication app, CancellationToken cancellationToken = default)
     {
         var services = app.Services;
         services.GetService<IStartupValidator>()?.Validate(); // settings first: they need nobody's answer
-        await services.GetRequiredService<BackEndPlan>().Check(services.GetRequiredService<IOptions<EndpointOptions>>().Value, TimeProvider.System, cancellationToken);
+        services.GetRequiredService<ListenTrial>().Check(services, app.Urls);
+        var anyDurable = services.GetRequiredService<ChannelNamespaces>().Namespaces.Values.Any(space => space.Class == ChannelClass.Durable);
+        await services.GetRequiredService<BackEndPlan>().Check(
+            services.GetRequiredService<IOptions<EndpointOptions>>().Value, anyDurable, TimeProvider.System, cancellationToken);
         await app.StartAsync(cancellationToken);
     }
 }

@@ -1,5 +1,5 @@
-using System.Security.Cryptography;
 using System.Text.RegularExpressions;
+using Azure;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
@@ -18,9 +18,10 @@ internal static partial class StartFailure
         InvalidOperationException or IOException or FormatException => exception.Message,
         Orleans.Runtime.OrleansConfigurationException => exception.Message,
         System.Net.Sockets.SocketException => $"Cannot listen: {exception.Message}. Is another server running? Choose other ports by --urls, --Notify:Cluster:SiloPort and --Notify:Cluster:GatewayPort.",
-        CryptographicException => $"The certificate cannot be used: {exception.Message} Look at Kestrel:Endpoints:…:Certificate (Path, KeyPath, Password).",
         // What Orleans' own sections asked for; ours are tried before.
         RedisException or Orleans.Persistence.Redis.RedisStorageException => $"Redis cannot be used: {exception.Message} Look at Orleans:Clustering and Orleans:GrainStorage.",
+        RequestFailedException or OrleansException { InnerException: RequestFailedException or AggregateException } =>
+            $"Azure storage cannot be used: {exception.Message.Split('\n')[0].Trim()} Look at Orleans:Clustering and Orleans:GrainStorage.",
         AggregateException { InnerExceptions: [var inner, ..] } => Sentence(inner),
         _ => exception.InnerException is { } inner ? Sentence(inner) : null,
     };

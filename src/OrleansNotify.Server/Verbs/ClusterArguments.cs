@@ -8,12 +8,12 @@ namespace OrleansNotify.Server.Verbs;
 /// <param name="Store">Where membership and durable channels are kept. Default Azurite.</param>
 /// <param name="Port">HTTP port of the first silo; the others follow. Default 3000.</param>
 /// <param name="Folder">For logs and the store's data. Default <c>data/cluster</c>, below the working directory.</param>
-/// <param name="ForSilos">Every other argument: each silo gets it.</param>
+/// <param name="ForSilos">Settings, and <c>--insecure</c>: each silo gets them.</param>
 internal sealed record ClusterArguments(int Silos, LocalStoreKind Store, int Port, string Folder, IReadOnlyList<string> ForSilos)
 {
     private const int MostSilos = 16;
 
-    /// <summary>Reads <c>--silos N --store azurite|redis --port N --folder F</c>; anything else is for the silos.</summary>
+    /// <summary>Reads <c>--silos N --store azurite|redis --port N --folder F</c>; settings such as <c>--Notify:Namespaces:news:HistorySize 10</c> are for the silos.</summary>
     /// <exception cref="StartException">One of them cannot be.</exception>
     public static ClusterArguments Parse(string[] args)
     {
@@ -35,9 +35,17 @@ internal sealed record ClusterArguments(int Silos, LocalStoreKind Store, int Por
                 case "--store":
                     read = read with { Store = StoreOf(Value(args, ++i)) };
                     break;
-                default:
+                case ListenGuard.Argument:
                     others.Add(args[i]);
                     break;
+                // A path of a setting has a colon: what has none is a slip of the pen, which a silo would not notice.
+                case ['-', '-', .. var setting] when setting.Split('=')[0].Contains(':', StringComparison.Ordinal):
+                    others.Add(args[i]);
+                    if (!setting.Contains('=', StringComparison.Ordinal))
+                        others.Add(Value(args, ++i));
+                    break;
+                default:
+                    throw new StartException($"cluster does not know '{args[i]}': it takes --silos, --store, --port and --folder, and for the silos --insecure and settings (--Notify:… value).");
             }
         }
 

@@ -29,11 +29,20 @@ public sealed class ConfiguredServerTests(Stores stores)
         await using var admin = await ConnectionMultiplexer.ConnectAsync($"{redis.ConnectionString},allowAdmin=true");
         var database = admin.GetDatabase();
         await database.ExecuteAsync("ACL", "SETUSER", "reader", "on", $">{Secret}", "~*", "+@read", "+@connection", "+info", "+config|get", "+cluster|nodes", "+client");
-        await database.ExecuteAsync("ACL", "SETUSER", "default", "off"); // else a failed AUTH leaves the client what it was: an open server's default user
+        var refused = $"Notify:Cluster:ConnectionString: Redis at {redis.ConnectionString} refuses the user or the password.";
 
+        // Its default user is open: a connection whose AUTH was refused goes on as that one.
+        Assert.Equal(refused, await Refusal("Redis", $"{redis.ConnectionString},user=reader,password=not-{Secret}"));
         Assert.Equal(
-            $"Notify:Cluster:ConnectionString: Redis at {redis.ConnectionString} refuses the user or the password.",
-            await Refusal("Redis", $"{redis.ConnectionString},user=reader,password=not-{Secret}"));
+            $"Notify:Cluster:ConnectionString: Redis at {redis.ConnectionString} asks for no password, and one is configured.",
+            await Refusal("Redis", $"{redis.ConnectionString},password={Secret}"));
+
+        await database.ExecuteAsync("CONFIG", "SET", "requirepass", Secret);
+        Assert.Equal(refused, await Refusal("Redis", $"{redis.ConnectionString},password=not-{Secret}"));
+        Assert.Equal(refused, await Refusal("Redis", redis.ConnectionString));
+
+        await database.ExecuteAsync("ACL", "SETUSER", "default", "off");
+        Assert.Equal(refused, await Refusal("Redis", $"{redis.ConnectionString},user=reader,password=not-{Secret}"));
         Assert.StartsWith(
             $"Notify:Cluster:ConnectionString: Redis at {redis.ConnectionString} does not allow this user what a silo needs",
             await Refusal("Redis", $"{redis.ConnectionString},user=reader,password={Secret}"), StringComparison.Ordinal);

@@ -6,7 +6,7 @@ namespace OrleansNotify.Testing.Conformance;
 
 /// <summary>
 /// What Orleans' runtime relies on in an <see cref="IMembershipTable"/>. A provider's tests derive from it and say how it is opened. Orleans' own in-memory
-/// table cannot be tested by it: it lives in a silo that is its first member, and once emptied it throws.
+/// tables (10.4) are left out: both are internal, the silo's one has itself as its first member and throws once emptied, the TestingHost's serves tests only.
 /// </summary>
 public abstract class MembershipTableConformance
 {

@@ -26,6 +26,7 @@ public sealed class BadInputServer : IAsyncLifetime
         {
             ["Notify:Development:AllowUserParameter"] = "true",
             ["Notify:Namespaces:chat:ClientPublish"] = "true",
+            ["Notify:Limits:SubscribeBurst"] = "1000", // the limit tested is that of subscriptions
         });
         _witness = await Server.WebSocket.Subscribed(WitnessChannel);
     }

@@ -15,6 +15,7 @@ public sealed class LimitOptionsTests
         Assert.Equal((65536, 65536, 1048576, 100), (limits.MessageBytes, limits.BodyBytes, limits.BatchBytes, limits.BatchItems));
         Assert.Equal((128, 1048576, 10), (limits.SubscriptionsPerConnection, limits.OutboxBytes, limits.OutboxStall.TotalSeconds));
         Assert.Equal((25, 8, 10, 20), (limits.PingInterval.TotalSeconds, limits.PongTimeout.TotalSeconds, limits.HandshakeTimeout.TotalSeconds, limits.Drain.TotalSeconds));
+        Assert.Equal((60, 256, 20, 20, 30, 128), (limits.CommandsPerSecond, limits.CommandBurst, limits.PublishesPerSecond, limits.PublishBurst, limits.SubscribesPerSecond, limits.SubscribeBurst));
         Assert.Equal((100_000, 1_000), (limits.ConnectionsPerSilo, limits.HandshakesAtOnce));
     }
 
@@ -24,6 +25,12 @@ public sealed class LimitOptionsTests
     [InlineData("BatchBytes", "2048")] // less than one body
     [InlineData("BatchItems", "-1")]
     [InlineData("SubscriptionsPerConnection", "0")]
+    [InlineData("CommandsPerSecond", "0")]
+    [InlineData("CommandBurst", "0")]
+    [InlineData("PublishesPerSecond", "100001")]
+    [InlineData("PublishBurst", "-1")]
+    [InlineData("SubscribesPerSecond", "0")]
+    [InlineData("SubscribeBurst", "127")] // fewer than subscriptions
     [InlineData("OutboxBytes", "1")]
     [InlineData("OutboxStall", "00:00:00")]
     [InlineData("PingInterval", "00:00:08")] // not longer than the pong's time

@@ -17,7 +17,11 @@ public sealed class ChannelPublisherTests : IDisposable
     private readonly NotifyMetrics _metrics = TestMetrics.Create();
     private readonly ChannelPublisher _publisher;
 
-    public ChannelPublisherTests() => _publisher = new ChannelPublisher(_channels, new ChannelNamespaces(), _metrics, _time, NullLogger<ChannelPublisher>.Instance);
+    public ChannelPublisherTests()
+    {
+        var namespaces = new ChannelNamespaces { Namespaces = { ["durable"] = new NamespaceOptions { Class = ChannelClass.Durable } } };
+        _publisher = new ChannelPublisher(_channels, namespaces, _metrics, _time, NullLogger<ChannelPublisher>.Instance);
+    }
 
     public void Dispose() => _publisher.Dispose();
 
@@ -243,6 +247,80 @@ public sealed class ChannelPublisherTests : IDisposable
 
         Assert.Equal(32_000, _metrics.TotalPublished);
         Assert.Equal(0, _publisher.Lanes);
+    }
+
+    [Fact]
+    public async Task Publishers_of_a_durable_channel_that_were_answered_together_share_the_next_call()
+    {
+        await FiveAnsweredTogetherAfter(TimeSpan.FromMilliseconds(8), "durable:a");
+
+        var again = Enumerable.Range(10, 4).Select(n => Publish("durable:a", n)).ToList();
+        Assert.Equal(2, _channels.Calls.Count); // the fifth may come
+        again.Add(Publish("durable:a", 14));
+        await Task.WhenAll(again);
+
+        Assert.Equal([1, 5, 5], _channels.Calls.Select(c => c.Items.Length));
+        Assert.Equal(Enumerable.Range(10, 5), _channels.Calls.Last().Items.Select(NumberIn));
+    }
+
+    [Fact]
+    public async Task They_are_waited_for_a_quarter_of_what_the_call_took()
+    {
+        await FiveAnsweredTogetherAfter(TimeSpan.FromMilliseconds(8), "durable:a");
+        var again = Enumerable.Range(10, 3).Select(n => Publish("durable:a", n)).ToList();
+
+        _time.Advance(TimeSpan.FromMilliseconds(1.9));
+        Assert.Equal(2, _channels.Calls.Count);
+        _time.Advance(TimeSpan.FromMilliseconds(0.1));
+
+        await Task.WhenAll(again);
+        Assert.Equal([1, 5, 3], _channels.Calls.Select(c => c.Items.Length));
+    }
+
+    [Fact]
+    public async Task Nobody_is_waited_for_in_vain_for_more_than_ten_milliseconds()
+    {
+        await FiveAnsweredTogetherAfter(TimeSpan.FromSeconds(1), "durable:a");
+        Assert.Equal(1, _publisher.Lanes);
+
+        _time.Advance(TimeSpan.FromMilliseconds(10));
+
+        await Until.Equal(0, "lanes", () => _publisher.Lanes);
+        Assert.Equal(2, _channels.Calls.Count);
+    }
+
+    [Theory]
+    [InlineData("a", 8, 5)] // no commit
+    [InlineData("durable:a", 0.9, 5)] // shorter than a timer
+    [InlineData("durable:a", 8, 1)] // alone
+    public async Task Otherwise_nobody_waits_for_anybody(string channel, double milliseconds, int together)
+    {
+        await AnsweredTogetherAfter(TimeSpan.FromMilliseconds(milliseconds), channel, together);
+
+        await Until.Equal(0, "lanes", () => _publisher.Lanes);
+        await Publish(channel, 10);
+
+        Assert.Equal([1, together, 1], _channels.Calls.Select(c => c.Items.Length));
+    }
+
+    private Task FiveAnsweredTogetherAfter(TimeSpan time, string channel) => AnsweredTogetherAfter(time, channel, 5);
+
+    // One goes alone, the others wait for it and share the next call, which takes some time.
+    private async Task AnsweredTogetherAfter(TimeSpan time, string channel, int together)
+    {
+        var (alone, shared) = (new TaskCompletionSource(), new TaskCompletionSource());
+        _channels.Answer = async (place, name, items) =>
+        {
+            await (place switch { 0 => alone.Task, 1 => shared.Task, _ => Task.CompletedTask });
+            return _channels.Number(name, items);
+        };
+        var answers = Enumerable.Range(0, together + 1).Select(n => Publish(channel, n)).ToList();
+        alone.SetResult();
+        await answers[0];
+        await Until.Equal(2, "calls", () => _channels.Calls.Count);
+        _time.Advance(time);
+        shared.SetResult();
+        await Task.WhenAll(answers);
     }
 
     private static PublicationDraft Draft(string json)

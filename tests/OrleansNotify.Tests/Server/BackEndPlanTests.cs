@@ -106,9 +106,14 @@ public sealed class BackEndPlanTests
     [InlineData("Orleans:Endpoints and Notify:Cluster:SiloPort are both configured: use one of them.", "Orleans:Endpoints:SiloPort=1", "Notify:Cluster:SiloPort=2")]
     [InlineData("Orleans:ClusterId and Notify:Cluster:ClusterId are both configured: use one of them.", "Orleans:ClusterId=a", "Notify:Cluster:ClusterId=a")]
     [InlineData("Orleans:GrainStorage:notify and Notify:Storage:Path are both configured: use one of them.", "Orleans:GrainStorage:notify:ProviderType=Sqlite", "Notify:Storage:Path=a.db")]
-    [InlineData("Notify:Namespaces:orders:Class is Durable, but there is no storage: set Notify:Storage:Provider or Orleans:GrainStorage:notify.", "Orleans:Clustering:ProviderType=Redis", "Orleans:Clustering:ConnectionString=" + Redis, "Notify:Namespaces:orders:Class=durable")]
     public void What_makes_no_sense_is_one_sentence_that_names_the_setting(string sentence, params string[] settings) =>
         Assert.Equal(sentence, Assert.Throws<StartException>(() => Build(settings)).Message);
+
+    [Fact]
+    public void A_durable_namespace_where_nothing_says_what_to_keep_it_in_is_one_sentence_too() => Assert.Equal(
+        "Notify:Namespaces:orders:Class is Durable, but no store is configured: set Notify:Storage:Provider or Orleans:GrainStorage:notify, or register the grain storage \"notify\".",
+        Assert.Throws<OptionsValidationException>(() => Build(
+            "Orleans:Clustering:ProviderType=Redis", "Orleans:Clustering:ConnectionString=" + Redis, "Notify:Namespaces:orders:Class=durable")).Message);
 
     private static (string ClusterId, string ServiceId) Ids(WebApplication app)
     {

@@ -67,14 +67,49 @@ public sealed class BadStartTests : IDisposable
         await Refused($"Notify:Storage:Path ('{_folder["text.db/deep/notify.db"]}') cannot be used: {_folder["text.db"]} is a file, no folder.", "--Notify:Storage:Path", _folder["text.db/deep/notify.db"]);
     }
 
-    [Fact]
-    public async Task A_certificate_whose_password_is_wrong()
+    [Theory]
+    [InlineData("Kestrel:Endpoints:Https:Certificate", "missing.pfx", "Could not find file '")]
+    [InlineData("Kestrel:Endpoints:Https:Certificate", "tls.pfx", "The certificate data cannot be read with the provided password, the password may be incorrect.")]
+    [InlineData("Kestrel:Endpoints:Https:Sni:localhost:Certificate", "missing.pfx", "Could not find file '")]
+    [InlineData("Kestrel:Certificates:Default", "missing.pfx", "Could not find file '")]
+    [InlineData("Kestrel:Certificates:Default", "tls.pfx", "The certificate data cannot be read with the provided password, the password may be incorrect.")]
+    public async Task A_certificate_that_cannot_be_read(string section, string file, string reason)
     {
         TlsTests.NewCertificate(_folder["tls.pfx"], "right");
-        // Found out when Kestrel starts, after the silo: what that has logged stands before the sentence.
-        var lines = await Ended(
-            "--Kestrel:Endpoints:Https:Url", "https://127.0.0.1:0", "--Kestrel:Endpoints:Https:Certificate:Path", _folder["tls.pfx"], "--Kestrel:Endpoints:Https:Certificate:Password", Secret);
-        Assert.Single(lines, line => line.StartsWith("The certificate cannot be used:", StringComparison.Ordinal));
+        await Refused(
+            $"{section} cannot be used: {reason}",
+            "--Kestrel:Endpoints:Https:Url", "https://127.0.0.1:0", $"--{section}:Path", _folder[file], $"--{section}:Password", Secret);
+    }
+
+    [Fact]
+    public Task Https_without_a_certificate() =>
+        Refused("Kestrel:Endpoints:Https cannot be used: Unable to configure HTTPS endpoint. No server certificate", "--Kestrel:Endpoints:Https:Url", "https://127.0.0.1:0");
+
+    [Theory]
+    [InlineData("urls ('http://127.0.0.1:abc') must be an address such as http://localhost:3000 or http://127.0.0.1:0.", "--urls", "http://127.0.0.1:abc")]
+    [InlineData("urls ('http://127.0.0.1:99999') must be an address such as", "--urls", "http://127.0.0.1:99999")]
+    [InlineData("urls ('http://localhost:0') must be an address such as", "--urls", "http://127.0.0.1:0;http://localhost:0")]
+    [InlineData("urls ('nonsense') must be an address such as", "--urls", "nonsense")]
+    [InlineData("urls cannot be used: Unrecognized scheme in server address 'ftp://127.0.0.1:1'.", "--urls", "ftp://127.0.0.1:1")]
+    [InlineData("urls: cannot listen on 192.0.2.1:1: ", "--urls", "http://192.0.2.1:1", "--insecure")] // RFC 5737: nobody's address
+    [InlineData("Refusing to listen on 192.0.2.1:1: ", "--urls", "http://192.0.2.1:1")]
+    [InlineData("Refusing to listen on [::]:1: ", "--urls", "", "--http_ports", "1")]
+    [InlineData("Kestrel:Endpoints:Web ('http://127.0.0.1:abc') must be an address such as", "--Kestrel:Endpoints:Web:Url", "http://127.0.0.1:abc")]
+    public Task An_address_that_cannot_be_listened_on(string sentence, params string[] arguments) => Refused(sentence, arguments);
+
+    [Theory]
+    [InlineData("urls", "http://{0}")]
+    [InlineData("Kestrel:Endpoints:Web", "http://{0}", ":Url")]
+    [InlineData("Notify:Cluster:SiloPort", "{1}")]
+    [InlineData("Notify:Cluster:GatewayPort", "{1}")]
+    public async Task A_port_that_is_taken(string setting, string value, string leaf = "")
+    {
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+        var taken = (IPEndPoint)other.LocalEndpoint;
+        await Refused(
+            $"{setting}: cannot listen on {taken}: address already in use. Is another server running?",
+            $"--{setting}{leaf}", string.Format(CultureInfo.InvariantCulture, value, taken, taken.Port));
     }
 
     private async Task Refused(string sentence, params string[] arguments) =>

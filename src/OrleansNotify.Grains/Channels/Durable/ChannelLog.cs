@@ -24,10 +24,13 @@ internal sealed class ChannelLog(IGrainStorage storage, GrainId channel, LogEntr
     // Segments read at once while opening.
     private const int Readers = 8;
 
+    // The head is written, and what nobody needs dropped, after so many segments: at full load each is a few commits long, and the store has better to do.
+    private const int TidyEvery = 4;
+
     private const string HeadState = "log";
 
     // Sealed segments that are still there, oldest first.
-    private readonly Queue<(long Number, ulong Last)> _sealed = new();
+    private readonly Queue<SealedSegment> _sealed = new();
 
     private Stored<LogHead> _head = new(new LogHead(), null, false);
     private Stored<LogSegment> _tail = new(new LogSegment(), null, false);
@@ -103,23 +106,25 @@ internal sealed class ChannelLog(IGrainStorage storage, GrainId channel, LogEntr
     /// <param name="oldest">The oldest offset that history or keys still need.</param>
     public void Tidy(ulong oldest)
     {
-        if (!_tidying.IsCompleted || _tail.Value.Number == _head.Value.Last)
+        if (!_tidying.IsCompleted || _tail.Value.Number - _head.Value.Last < TidyEvery)
             return;
-        var needed = _first;
+        Dictionary<long, string?> unneeded = [];
         while (_sealed.TryPeek(out var segment) && segment.Last < oldest)
-            needed = _sealed.Dequeue().Number + 1;
-        _tidying = Tidy(needed, _tail.Value.Number);
+            unneeded.Add(segment.Number, _sealed.Dequeue().ETag);
+        _tidying = Tidy(unneeded, _tail.Value.Number);
     }
 
-    private async Task Tidy(long needed, long last)
+    private async Task Tidy(Dictionary<long, string?> unneeded, long last)
     {
+        var needed = unneeded.Count == 0 ? _first : unneeded.Keys.Max() + 1;
         try
         {
             // The head first: a log whose last named segment is gone counts as lost. It names what is left by the round before: what nobody names would stay for ever.
             _head = await Write(HeadState, new LogHead { First = _first, Last = last }, _head.ETag);
             for (; _first < needed; _first++)
             {
-                var dropped = await Read<LogSegment>(StateOf(_first));
+                // Not known: of an epoch given up, or left over.
+                var dropped = unneeded.TryGetValue(_first, out var etag) ? new Stored<LogSegment>(new LogSegment(), etag, true) : await Read<LogSegment>(StateOf(_first));
                 if (dropped.Exists)
                     await storage.ClearStateAsync(StateOf(_first), channel, dropped.ToState());
             }
@@ -138,23 +143,24 @@ internal sealed class ChannelLog(IGrainStorage storage, GrainId channel, LogEntr
         {
             var numbers = Enumerable.Range(0, (int)Math.Min(Readers, tail.Number - from)).Select(i => from + i);
             foreach (var segment in await Task.WhenAll(numbers.Select(n => Read<LogSegment>(StateOf(n)))))
-                Add(segment.Value);
+                Add(segment);
         }
-        Add(tail);
+        Add(_tail);
         return ChannelEpoch.TryParse(tail.Epoch, out var epoch)
             ? new OpenedLog(new ChannelPosition(epoch, tail.Last), tail.Erased, entries)
             : throw new InvalidDataException("The tail of a channel's log names no epoch.");
 
         // Only the unbroken run that ends at the tail counts: what lies before a lost segment, or in an epoch given up, is history no more.
-        void Add(LogSegment segment)
+        void Add(Stored<LogSegment> stored)
         {
+            var segment = stored.Value;
             if (segment.Epoch != tail.Epoch || (entries.Count > 0 && entries[^1].Publication.Offset != segment.Before))
                 entries.Clear();
             if (segment.Epoch != tail.Epoch)
                 return;
             entries.AddRange(codec.Decode(segment.Entries));
             if (segment.Number < tail.Number)
-                _sealed.Enqueue((segment.Number, segment.Last));
+                _sealed.Enqueue(new SealedSegment(segment.Number, segment.Last, stored.ETag));
         }
     }
 
@@ -169,10 +175,10 @@ internal sealed class ChannelLog(IGrainStorage storage, GrainId channel, LogEntr
 
     private async Task Append(LogSegment segment, string? etag)
     {
-        var before = _tail.Value;
+        var before = _tail;
         _tail = await Write(segment, etag);
-        if (segment.Number != before.Number)
-            _sealed.Enqueue((before.Number, before.Last));
+        if (segment.Number != before.Value.Number)
+            _sealed.Enqueue(new SealedSegment(before.Value.Number, before.Value.Last, before.ETag));
     }
 
     // The tail's next version, or the first one of the segment behind it. A copy: the tail is what has been stored.
@@ -208,6 +214,8 @@ internal sealed class ChannelLog(IGrainStorage storage, GrainId channel, LogEntr
     }
 
     private static string StateOf(long number) => string.Create(CultureInfo.InvariantCulture, $"log-{number}");
+
+    private readonly record struct SealedSegment(long Number, ulong Last, string? ETag);
 
     // A record as the store has it.
     private sealed record Stored<T>(T Value, string? ETag, bool Exists)

@@ -16,6 +16,6 @@ internal sealed class DurableNeedsStorage(IServiceProviderIsKeyedService service
         return durable.Length == 0
             ? ValidateOptionsResult.Success
             : ValidateOptionsResult.Fail(durable.Select(key =>
-                $"Notify:Namespaces:{key}:Class is Durable, but no store is configured: set Notify:Storage, or register the grain storage \"{ChannelStorage.ProviderName}\"."));
+                $"Notify:Namespaces:{key}:Class is Durable, but no store is configured: set Notify:Storage:Provider or Orleans:GrainStorage:{ChannelStorage.ProviderName}, or register the grain storage \"{ChannelStorage.ProviderName}\"."));
     }
 }

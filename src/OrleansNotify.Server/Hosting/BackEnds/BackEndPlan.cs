@@ -49,8 +49,6 @@ internal sealed class BackEndPlan
         _clusterBackEnd = _orleansCluster ? null : NewCluster();
         _storageBackEnd = orleansStorage ? null : NewStorage();
         _membership = Bind(MembershipOptions.Section, _clusterBackEnd is DevelopmentCluster ? MembershipOptions.Patient() : new MembershipOptions());
-        if (_storageBackEnd is null && !orleansStorage && FirstDurable() is { } durable)
-            throw new StartException($"{durable} is Durable, but there is no storage: set {StorageOptions.Section}:{nameof(StorageOptions.Provider)} or Orleans:GrainStorage:{ChannelStorage.ProviderName}.");
     }
 
     /// <summary>Reads the plan.</summary>
@@ -78,14 +76,17 @@ internal sealed class BackEndPlan
 
     /// <summary>Tries the back ends, and that silos talk to each other where they may.</summary>
     /// <param name="endpoints">As Orleans has made them up.</param>
+    /// <param name="anyDurable">Whether a namespace is durable.</param>
     /// <param name="time">For the time limit.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="StartException">One cannot be used.</exception>
-    public async Task Check(EndpointOptions endpoints, TimeProvider time, CancellationToken cancellationToken)
+    public async Task Check(EndpointOptions endpoints, bool anyDurable, TimeProvider time, CancellationToken cancellationToken)
     {
         ListenGuard.Check(endpoints, _insecure);
+        var ports = _orleansEndpoints ? "Orleans:Endpoints" : ClusterOptions.Section;
+        ListenTrial.Check(endpoints, $"{ports}:{nameof(ClusterOptions.SiloPort)}", $"{ports}:{nameof(ClusterOptions.GatewayPort)}");
         // Nobody has asked for the file in the working directory as long as no channel is durable: it need not be writable.
-        var storage = IsSet(StorageOptions.Section) || FirstDurable() is not null || _storageBackEnd is not SqliteStorage ? _storageBackEnd : null;
+        var storage = IsSet(StorageOptions.Section) || anyDurable || _storageBackEnd is not SqliteStorage ? _storageBackEnd : null;
         using var timeout = new CancellationTokenSource(CheckTimeout, time);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         foreach (var (backEnd, section) in new[] { (_clusterBackEnd, ClusterOptions.Section), (storage, StorageOptions.Section) })
@@ -190,12 +191,6 @@ internal sealed class BackEndPlan
         if (_configuration[$"{section}:{setting}"] is { Length: > 0 })
             throw new StartException($"{section}:{setting} is configured, but has no effect with {with}.");
     }
-
-    // The setting that wants storage, or null.
-    private string? FirstDurable() => _configuration.GetSection("Notify:Namespaces").GetChildren()
-        .Where(space => string.Equals(space["Class"], "Durable", StringComparison.OrdinalIgnoreCase))
-        .Select(space => $"{space.Path}:Class")
-        .FirstOrDefault();
 
     private static Connection NewConnection<T>(string section, string value, T provider)
         where T : struct, Enum

@@ -33,7 +33,7 @@ internal static partial class RedisConnection
         return options;
     }
 
-    /// <summary>Connects, writes, runs a script and deletes what it wrote.</summary>
+    /// <summary>Connects, says again who we are, writes, runs a script and deletes what it wrote.</summary>
     public static async Task Check(Connection connection, CancellationToken cancellationToken)
     {
         var options = Read(connection);
@@ -45,6 +45,7 @@ internal static partial class RedisConnection
         try
         {
             await using var redis = await ConnectionMultiplexer.ConnectAsync(options).WaitAsync(cancellationToken);
+            await Authenticate(redis.GetDatabase(), options).WaitAsync(cancellationToken);
             var key = $"{BackEndPlan.ServiceId}/start-check/{Guid.NewGuid():N}";
             const string Script = "redis.call('HSET', KEYS[1], 'n', '1') return redis.call('DEL', KEYS[1])"; // as the providers' own scripts do
             await redis.GetDatabase().ScriptEvaluateAsync(Script, [key]).WaitAsync(cancellationToken);
@@ -55,11 +56,21 @@ internal static partial class RedisConnection
         }
     }
 
+    // Where the default user is open, a connection goes on as that user after a refused AUTH, and the client tells nobody: so it is asked for by itself.
+    // What cannot be found out: of the open default user itself Redis takes any password.
+    private static Task Authenticate(IDatabase redis, ConfigurationOptions options) => (options.User, options.Password) switch
+    {
+        ({ Length: > 0 } user, { Length: > 0 } password) => redis.ExecuteAsync("AUTH", user, password),
+        (_, { Length: > 0 } password) => redis.ExecuteAsync("AUTH", password),
+        _ => Task.CompletedTask,
+    };
+
     // Redis begins an error with one word that names it.
     private static string Reason(Exception problem, string servers) => ErrorWord().Match(problem.ToString()).Value switch
     {
         "WRONGPASS" or "NOAUTH" => $"Redis at {servers} refuses the user or the password.",
         "NOPERM" => $"Redis at {servers} does not allow this user what a silo needs: reading and writing keys that begin with {BackEndPlan.ServiceId}/, transactions and scripts.",
+        "ERR AUTH" or "ERR Client sent AUTH" => $"Redis at {servers} asks for no password, and one is configured.",
         "READONLY" => $"Redis at {servers} is a replica that cannot be written to.",
         { Length: > 0 } word => $"Redis at {servers} refuses to be written to ({word}).",
         _ => problem is RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure }
@@ -73,6 +84,7 @@ internal static partial class RedisConnection
     [GeneratedRegex(@"^[A-Za-z0-9._\-\[\]:]+$")]
     private static partial Regex HostAndPort();
 
-    [GeneratedRegex(@"\b(WRONGPASS|NOAUTH|NOPERM|READONLY|OOM|MISCONF|LOADING|MASTERDOWN|NOREPLICAS|NOSCRIPT)\b")]
+    // The last two are a word and what follows it, since Redis 6 and before.
+    [GeneratedRegex(@"\b(WRONGPASS|NOAUTH|NOPERM|READONLY|OOM|MISCONF|LOADING|MASTERDOWN|NOREPLICAS|NOSCRIPT|ERR AUTH|ERR Client sent AUTH)\b")]
     private static partial Regex ErrorWord();
 }

@@ -226,8 +226,8 @@ public sealed class DurableChannelTests : IAsyncLifetime
         for (var i = 0; i < 60; i++)
             await Channel.Publish([Some.Draft(new string('x', 30_000))]);
 
-        // History is 10 here: 10 segments, the one being written, one more that is dropped by the next commit, and the head.
-        Assert.InRange(_store.Records.Count(), 11, 13);
+        // History is 10 here: 10 segments, the one being written, up to four that are dropped together, and the head.
+        Assert.InRange(_store.Records.Count(), 11, 16);
         Assert.Equal(10, (await Channel.Read(All)).Publications.Length);
     }
 
