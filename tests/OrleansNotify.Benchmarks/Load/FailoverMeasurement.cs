@@ -42,7 +42,7 @@ internal static class FailoverMeasurement
         await File.WriteAllTextAsync(Path.Combine(Repository.Root, "tests", "OrleansNotify.Benchmarks", "results", "failover.md"), table);
     }
 
-    // Null: placement, which knows the load of new silos only after a while, has left too little to be lost.
+    // Null: placement, which knows the load of new silos only after a while, has left too little to be lost, or too little to be kept.
     private static async Task<Outcome?> Measure(FailoverVariant variant)
     {
         await using var store = await RedisBackEnd.StartAsync();
@@ -57,9 +57,8 @@ internal static class FailoverMeasurement
 
         var hosts = await Hosts(http);
         // Of the two that nobody publishes at, the one that has more: placement need not be even.
-        var dead = Enumerable.Range(1, 2).MaxBy(silo => hosts.Values.Count(host => host.Contains($":{silos[silo].SiloPort}:", StringComparison.Ordinal)));
-        var victim = $":{silos[dead].SiloPort}:";
-        if (hosts.Values.Count(host => host.Contains(victim, StringComparison.Ordinal)) < Channels / 6)
+        var (dead, channels) = Enumerable.Range(1, 2).Select(silo => (silo, HostedBy(silos[silo]))).MaxBy(pair => pair.Item2.Count);
+        if (channels.Count is < Channels / 6 or > Channels * 5 / 6)
         {
             await stop.CancelAsync();
             await Task.WhenAll(publishing);
@@ -73,7 +72,7 @@ internal static class FailoverMeasurement
         await stop.CancelAsync();
         await Task.WhenAll(publishing);
 
-        var died = watched.Where(channel => hosts[channel.Name].Contains(victim, StringComparison.Ordinal)).ToArray();
+        var died = watched.Where(channel => channels.Contains(channel.Name)).ToArray();
         var lived = watched.Except(died).ToArray();
         return new Outcome(
             died.Length,
@@ -82,6 +81,9 @@ internal static class FailoverMeasurement
             lived.Length,
             lived.Count(channel => channel.Epochs.Count > 1),
             lived.Max(channel => channel.LongestGapAfter(killed)));
+
+        HashSet<string> HostedBy(ServerProcess silo) =>
+            [.. hosts.Where(host => host.Value.Contains($":{silo.SiloPort}:", StringComparison.Ordinal)).Select(host => host.Key)];
     }
 
     private static async Task PublishAll(HttpClient http, Watched channel, CancellationToken stop)
