@@ -10,7 +10,11 @@ public abstract record ClientCommand(ReadOnlyMemory<byte> Id);
 /// <param name="History">Deliver this many of the newest publications first; null: none asked.</param>
 /// <param name="Recover">Deliver all missed since; null: none asked.</param>
 /// <param name="HasOptions">Whether any option beyond <c>channel</c> was used: such a client understands <c>position</c> frames.</param>
-public sealed record SubscribeCommand(ReadOnlyMemory<byte> Id, string Channel, int? History, RecoverFrom? Recover, bool HasOptions) : ClientCommand(Id);
+public sealed record SubscribeCommand(ReadOnlyMemory<byte> Id, string Channel, int? History, RecoverFrom? Recover, bool HasOptions) : ClientCommand(Id)
+{
+    /// <summary>A subscription token, unchecked; null: none.</summary>
+    public string? Token { get; init; }
+}
 
 /// <summary>The position a client had. An epoch that is not one of ours is kept as null: it can never be recovered, and is no error.</summary>
 /// <param name="Epoch">The epoch, or null when the text is none of ours.</param>
@@ -25,6 +29,16 @@ public sealed record UnsubscribeCommand(ReadOnlyMemory<byte> Id, string Channel)
 /// <summary>Application-level ping; answered by <c>pong</c>.</summary>
 /// <param name="Id">See <see cref="ClientCommand"/>.</param>
 public sealed record PingCommand(ReadOnlyMemory<byte> Id) : ClientCommand(Id);
+
+/// <summary>Says who the client is, when the handshake did not.</summary>
+/// <param name="Id">See <see cref="ClientCommand"/>.</param>
+/// <param name="Token">A connection token, unchecked.</param>
+public sealed record AuthCommand(ReadOnlyMemory<byte> Id, string Token) : ClientCommand(Id);
+
+/// <summary>Puts a newer token in the place of the one the connection goes by.</summary>
+/// <param name="Id">See <see cref="ClientCommand"/>.</param>
+/// <param name="Token">A connection token of the same user, unchecked.</param>
+public sealed record RefreshCommand(ReadOnlyMemory<byte> Id, string Token) : ClientCommand(Id);
 
 /// <summary>Publishes over the connection, where the namespace allows it.</summary>
 /// <param name="Id">See <see cref="ClientCommand"/>.</param>

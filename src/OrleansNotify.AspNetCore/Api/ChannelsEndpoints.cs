@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Logging;
+using OrleansNotify.AspNetCore.Security.ApiKeys;
 using OrleansNotify.Grains.Channels;
 using OrleansNotify.Grains.Stats;
 using OrleansNotify.Protocol;
@@ -126,6 +127,8 @@ internal sealed partial class ChannelsEndpoints(
             channel = channel.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
         if (!ChannelName.TryCheck(channel, out var problem))
             refusal = ApiProblem.BadParameter("channel", problem);
+        else if (!ApiKeyGuard.Allows(context, channel))
+            refusal = ApiProblem.Forbidden(ApiKeyGuard.OtherChannels);
         else if (namespaces.Find(channel) is not { } found)
             refusal = ApiProblem.NotFound($"Unknown namespace '{ChannelName.NamespaceOf(channel)}'.");
         else

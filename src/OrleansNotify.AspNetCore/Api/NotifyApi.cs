@@ -13,6 +13,7 @@ using OrleansNotify.AspNetCore.FrontEnd;
 using OrleansNotify.AspNetCore.Limits;
 using OrleansNotify.AspNetCore.Publishing;
 using OrleansNotify.AspNetCore.Security;
+using OrleansNotify.AspNetCore.Security.ApiKeys;
 using OrleansNotify.AspNetCore.Telemetry;
 using Scalar.AspNetCore;
 
@@ -50,6 +51,8 @@ internal static class NotifyApi
         services.AddSingleton<ChannelsEndpoints>();
         // The platform logs an error for every probe that finds a part unwell, all through a planned stop; who probes has the answer.
         services.AddLogging(logging => logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks.DefaultHealthCheckService", LogLevel.None));
+        // From Information on it logs the address of every request, and with it ?access_token=.
+        services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning));
         services.AddHealthChecks()
             .AddCheck<SiloHealth>("silo", tags: [Health.Ready])
             .AddCheck<FrontEndHealth>("front_end", tags: [Health.Ready])
@@ -75,7 +78,7 @@ internal static class NotifyApi
         routes.MapHealthChecks("/health", Health.All);
         routes.MapHealthChecks("/health/live", Health.Live);
         routes.MapHealthChecks("/health/ready", Health.Readiness);
-        routes.MapPrometheusScrapingEndpoint("/metrics");
+        routes.MapPrometheusScrapingEndpoint("/metrics").Requires(ApiScopes.Read, everyChannel: true);
         routes.MapOpenApi();
         routes.MapScalarApiReference("/docs", Offline).ExcludeFromDescription();
         return routes;
@@ -100,11 +103,13 @@ internal static class NotifyApi
         var publish = services.GetRequiredService<PublishEndpoint>();
         var batch = services.GetRequiredService<BatchEndpoint>();
         MapBare(api, "/events", publish.Invoke)
+            .Requires(ApiScopes.Publish)
             .WithMetadata(AnswersItsErrors.Instance)
             .WithTags("Publish").WithName("publish")
             .ProducesProblem(400).ProducesProblem(413).ProducesProblem(415).ProducesProblem(422).ProducesProblem(503)
             .AddOpenApiOperationTransformer(ApiDocument.Publish);
         MapBare(api, "/events/batch", batch.Invoke)
+            .Requires(ApiScopes.Publish)
             .WithTags("Publish").WithName("publishBatch")
             .WithDescription("A JSON array, or application/x-ndjson with one event a line. A bad item fails alone; items of one channel go in their order.")
             .ProducesProblem(400).ProducesProblem(413).ProducesProblem(415)
@@ -117,12 +122,14 @@ internal static class NotifyApi
 
     private static void MapStats(IEndpointRouteBuilder api) =>
         api.MapGet("/stats", (StatsEndpoint stats, CancellationToken cancellationToken) => stats.Read(cancellationToken))
+            .Requires(ApiScopes.Read, everyChannel: true)
             .WithTags("Look").WithName("stats").WithSummary("Statistics of the cluster")
             .Produces<StatsReply>();
 
     private static void MapConnections(IEndpointRouteBuilder api)
     {
         api.MapGet("/connections", (HttpRequest request, ConnectionsEndpoints connections, CancellationToken cancellationToken) => connections.List(request, cancellationToken))
+            .Requires(ApiScopes.Read, everyChannel: true)
             .WithTags("Connections").WithName("connections").WithSummary("Active connections of the cluster")
             .Takes(
                 ("channel", JsonSchemaType.String, "Only those subscribed to it."),
@@ -131,9 +138,11 @@ internal static class NotifyApi
                 ("after", JsonSchemaType.String, "The last id of the page before."))
             .Produces<ConnectionsReply>().ProducesProblem(400);
         api.MapDelete("/connections/{id}", (string id, ConnectionsEndpoints connections, CancellationToken cancellationToken) => connections.Disconnect(id, cancellationToken))
+            .Requires(ApiScopes.Admin, everyChannel: true)
             .WithTags("Connections").WithName("disconnect").WithSummary("Disconnect one connection (close 3503: the client does not come back by itself)")
             .Produces(204).ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
         api.MapPost("/users/{user}/disconnect", (string user, ConnectionsEndpoints connections, CancellationToken cancellationToken) => connections.DisconnectUser(user, cancellationToken))
+            .Requires(ApiScopes.Admin, everyChannel: true)
             .WithTags("Connections").WithName("disconnectUser").WithSummary("Disconnect all connections of a user")
             .Produces<DisconnectReply>().ProducesProblem(400);
     }
@@ -142,6 +151,7 @@ internal static class NotifyApi
     {
         const string Encoded = "The name is percent-encoded once: '/' as %2F, '#' as %23.";
         api.MapGet("/channels", (HttpRequest request, ChannelsEndpoints channels, CancellationToken cancellationToken) => channels.List(request, cancellationToken))
+            .Requires(ApiScopes.Read, everyChannel: true)
             .WithTags("Channels").WithName("channels").WithSummary("Live channels of the cluster, by name")
             .Takes(
                 ("pattern", JsonSchemaType.String, "Such as chat.* (one level) or chat.** (one or more)."),
@@ -149,9 +159,11 @@ internal static class NotifyApi
                 ("after", JsonSchemaType.String, "The \"next\" of the page before."))
             .Produces<ChannelsReply>().ProducesProblem(400);
         api.MapGet("/channels/{channel}", (string channel, HttpContext context, ChannelsEndpoints channels) => channels.Get(channel, context))
+            .Requires(ApiScopes.Read)
             .WithTags("Channels").WithName("channel").WithSummary("Where a channel stands").WithDescription(Encoded)
             .Produces<ChannelReply>().ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
         api.MapGet("/channels/{channel}/history", (string channel, HttpContext context, ChannelsEndpoints channels) => channels.History(channel, context))
+            .Requires(ApiScopes.Read)
             .WithTags("Channels").WithName("history").WithSummary("What a channel keeps").WithDescription(Encoded)
             .Takes(
                 ("since", JsonSchemaType.Integer, "Only publications of a higher offset."),
@@ -161,6 +173,7 @@ internal static class NotifyApi
             .ProducesProblem(400).ProducesProblem(404).ProducesProblem(409).ProducesProblem(503)
             .AddOpenApiOperationTransformer(ApiDocument.History);
         api.MapDelete("/channels/{channel}/history", (string channel, HttpContext context, ChannelsEndpoints channels) => channels.Erase(channel, context))
+            .Requires(ApiScopes.Admin)
             .WithTags("Channels").WithName("eraseHistory").WithSummary("Erase what a channel keeps; offsets go on").WithDescription(Encoded)
             .Produces(204).ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
     }

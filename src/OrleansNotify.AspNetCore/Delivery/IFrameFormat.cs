@@ -18,6 +18,15 @@ public interface IFrameFormat
     /// <summary>The reply to an unsubscribe.</summary>
     Frame Unsubscribed(ReadOnlySpan<byte> id, string channel);
 
+    /// <summary>Tells that the server has ended a subscription.</summary>
+    Frame Dropped(string channel, NotifyError code);
+
+    /// <summary>The reply to an auth.</summary>
+    Frame Authenticated(ReadOnlySpan<byte> id, string user, DateTimeOffset expires);
+
+    /// <summary>The reply to a refresh.</summary>
+    Frame Refreshed(ReadOnlySpan<byte> id, DateTimeOffset expires);
+
     /// <summary>The reply to a ping command.</summary>
     Frame Pong(ReadOnlySpan<byte> id);
 

@@ -1,14 +1,17 @@
 using OrleansNotify.AspNetCore.Delivery;
+using OrleansNotify.AspNetCore.Security;
 using OrleansNotify.Grains.Silos;
 using OrleansNotify.Protocol;
 
 namespace OrleansNotify.AspNetCore.FrontEnd;
 
 /// <summary>One client session on this silo.</summary>
-internal sealed class Connection(long number, string id, string? user, string transport, DateTimeOffset since, IFrameFormat format, IFrameSink sink, Outbox outbox)
+internal sealed class Connection(long number, string id, string transport, DateTimeOffset since, IFrameFormat format, IFrameSink sink, Outbox outbox)
 {
     private readonly Lock _lock = new();
     private readonly List<Subscription> _subscriptions = [];
+    private Identity? _identity;
+    private long _nextExpiry = long.MaxValue;
     private int _closing;
     private TaskCompletionSource? _closed;
 
@@ -18,8 +21,21 @@ internal sealed class Connection(long number, string id, string? user, string tr
     /// <summary>Unique in the cluster.</summary>
     public string Id => id;
 
+    /// <summary>Who it is; null: it has not said so yet, and gets nothing.</summary>
+    public Identity? Identity
+    {
+        get => Volatile.Read(ref _identity);
+        set => Volatile.Write(ref _identity, value);
+    }
+
     /// <summary>Its user, or null.</summary>
-    public string? User => user;
+    public string? User => Identity?.User;
+
+    /// <summary>When it began.</summary>
+    public DateTimeOffset Since => since;
+
+    /// <summary>When the first of its subscription tokens expires, in ticks of UTC.</summary>
+    public long NextExpiry => Volatile.Read(ref _nextExpiry);
 
     /// <summary>The encoding and framing it speaks.</summary>
     public IFrameFormat Format => format;
@@ -91,6 +107,8 @@ internal sealed class Connection(long number, string id, string? user, string tr
             if (_subscriptions.Count >= limit)
                 return NotifyError.LimitExceeded;
             _subscriptions.Add(subscription);
+            if (subscription.Expires is { } expires && expires.UtcTicks < _nextExpiry)
+                Volatile.Write(ref _nextExpiry, expires.UtcTicks);
             return null;
         }
     }
@@ -114,6 +132,28 @@ internal sealed class Connection(long number, string id, string? user, string tr
             return _subscriptions.Remove(subscription);
     }
 
+    /// <summary>Takes subscriptions away.</summary>
+    public Subscription[] RemoveWhere(Predicate<Subscription> condition)
+    {
+        lock (_lock)
+        {
+            Subscription[] removed = [.. _subscriptions.Where(subscription => condition(subscription))];
+            _subscriptions.RemoveAll(removed.Contains);
+            return removed;
+        }
+    }
+
+    /// <summary>Takes those away whose tokens have expired.</summary>
+    public Subscription[] RemoveExpired(DateTimeOffset now)
+    {
+        lock (_lock)
+        {
+            var expired = RemoveWhere(subscription => now >= subscription.Expires);
+            Volatile.Write(ref _nextExpiry, _subscriptions.Min(subscription => subscription.Expires)?.UtcTicks ?? long.MaxValue);
+            return expired;
+        }
+    }
+
     /// <summary>Takes all subscriptions away.</summary>
     public Subscription[] RemoveAll()
     {
@@ -129,7 +169,7 @@ internal sealed class Connection(long number, string id, string? user, string tr
     public ConnectionInfo Describe()
     {
         lock (_lock)
-            return new ConnectionInfo(number, user, transport, since, [.. _subscriptions.Select(s => s.Channel)], outbox.Sent, outbox.PendingBytes);
+            return new ConnectionInfo(number, User, transport, since, [.. _subscriptions.Select(s => s.Channel)], outbox.Sent, outbox.PendingBytes);
     }
 
     /// <summary>Whether it is subscribed to a channel.</summary>

@@ -14,11 +14,12 @@ public interface INotifySessions
 }
 
 /// <summary>A client at the door.</summary>
-/// <param name="User">Its user, or null.</param>
+/// <param name="User">Its user where no tokens are asked for, or null.</param>
 /// <param name="Transport">Such as <c>websocket</c>.</param>
 /// <param name="Format">How to put what is said into bytes.</param>
 /// <param name="Sink">Where the bytes go.</param>
-public sealed record SessionStart(string? User, string Transport, IFrameFormat Format, IFrameSink Sink);
+/// <param name="Token">The connection token it brought along, unchecked; null: none.</param>
+public sealed record SessionStart(string? User, string Transport, IFrameFormat Format, IFrameSink Sink, string? Token = null);
 
 /// <summary>One client session. Commands are handed in one at a time; replies and events leave by the sink.</summary>
 public interface INotifySession

@@ -26,7 +26,7 @@ internal sealed partial class LocalChannel
         Deliver(); // what is collected belongs to those who were here before
         if (subscription.IsImplicit)
         {
-            if (!_asked!.ContainsKey(subscription.Connection))
+            if (_asked?.ContainsKey(subscription.Connection) != true)
                 AddLive(subscription);
             subscription.Joined?.TrySetResult();
             return;

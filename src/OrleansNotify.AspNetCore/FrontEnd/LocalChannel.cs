@@ -178,7 +178,7 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
     {
         foreach (var connection in world.Connections)
         {
-            if (_asked!.ContainsKey(connection))
+            if (connection.Identity is null || _asked!.ContainsKey(connection))
                 continue;
             ref var told = ref name == ChannelName.System ? ref connection.SystemEpoch : ref connection.BroadcastEpoch;
             var frame = world.Batch.FrameFor(connection.Format, told != EpochCount, 0, connection.Id);

@@ -50,6 +50,7 @@ internal sealed partial class NotifyFrontEnd
     public void LookAfter()
     {
         var now = _time.GetTimestamp();
+        var clock = _time.GetUtcNow();
         long together = 0;
         Connection? fullest = null;
         long most = 0;
@@ -62,7 +63,10 @@ internal sealed partial class NotifyFrontEnd
             if (connection.Outbox.Stalled > _limits.OutboxStall)
                 connection.Close(DisconnectCode.Slow, "The client does not read.");
             else
+            {
                 LookAfter(connection, now);
+                CheckTokens(connection, clock);
+            }
         }
         Metrics.OutboxBytes(together);
         // PROMISES P10: all outboxes of a silo together at most a quarter of memory.

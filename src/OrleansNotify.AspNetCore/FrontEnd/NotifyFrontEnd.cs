@@ -4,6 +4,8 @@ using OrleansNotify.AspNetCore.Api;
 using OrleansNotify.AspNetCore.Delivery;
 using OrleansNotify.AspNetCore.Limits;
 using OrleansNotify.AspNetCore.Publishing;
+using OrleansNotify.AspNetCore.Security;
+using OrleansNotify.AspNetCore.Security.Tokens;
 using OrleansNotify.AspNetCore.Telemetry;
 using OrleansNotify.Grains.Channels;
 using OrleansNotify.Grains.Silos;
@@ -25,6 +27,7 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
     private readonly SubscriptionCounts _counts;
     private readonly ChannelCalls _calls;
     private readonly BeatMonitor _beats;
+    private readonly TokenVerifier _tokens;
     private readonly Session.Surroundings _sessions;
     private readonly LimitOptions _limits;
     private readonly TimeProvider _time;
@@ -41,13 +44,14 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
         NotifyMetrics metrics,
         ChannelNamespaces namespaces,
         ChannelPublisher publisher,
+        TokenVerifier tokens,
         IOptions<LimitOptions> limits,
         TimeProvider time,
         ILogger<NotifyFrontEnd> logger)
     {
-        (_calls, _beats, _connections, _counts, _limits, _time, _logger) = (calls, beats, connections, counts, limits.Value, time, logger);
+        (_calls, _beats, _connections, _counts, _tokens, _limits, _time, _logger) = (calls, beats, connections, counts, tokens, limits.Value, time, logger);
         Metrics = metrics;
-        _sessions = new Session.Surroundings(new ChannelAccess(namespaces), namespaces, calls, publisher, new CommandRates(_limits), _limits.SubscriptionsPerConnection);
+        _sessions = new Session.Surroundings(new ChannelAccess(namespaces), namespaces, calls, publisher, tokens, new CommandRates(_limits), _limits.SubscriptionsPerConnection);
         // As many lanes as processors: more would only take turns.
         _lanes = new ChannelLane[Math.Max(1, Environment.ProcessorCount)];
         for (var i = 0; i < _lanes.Length; i++)
@@ -122,19 +126,17 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
     {
         var number = Interlocked.Increment(ref _numbers);
         var outbox = new Outbox(start.Sink, Metrics, _time, _limits.OutboxBytes);
-        var connection = new Connection(number, ConnectionId.Format(_calls.FrontEnd, number), start.User, start.Transport, _time.GetUtcNow(), start.Format, start.Sink, outbox)
+        var connection = new Connection(number, ConnectionId.Format(_calls.FrontEnd, number), start.Transport, _time.GetUtcNow(), start.Format, start.Sink, outbox)
         {
             Closing = CloseConnection,
         };
         Heard(connection);
         _connections.Add(connection);
         _counts.Connected();
-        if (start.User is not null)
-        {
-            var own = new Subscription(connection, ChannelName.OfUser(start.User), null) { Joined = new(TaskCreationOptions.RunContinuationsAsynchronously) };
-            Post(own.Channel, own);
-            await Task.WhenAny(own.Joined.Task, Task.Delay(BeginPatience, _time, cancellationToken));
-        }
+        if (!_tokens.IsOn)
+            await Admit(connection, Identity.WithoutToken(start.User), cancellationToken);
+        else if (start.Token is { } token)
+            await Admit(connection, token, cancellationToken);
         if (_stopping)
             connection.Close(DisconnectCode.Shutdown, "The server shuts down; reconnect.");
         return new Session(this, connection, _sessions);

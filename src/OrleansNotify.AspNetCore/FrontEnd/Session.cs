@@ -1,6 +1,8 @@
 using OrleansNotify.AspNetCore.Delivery;
 using OrleansNotify.AspNetCore.Limits;
 using OrleansNotify.AspNetCore.Publishing;
+using OrleansNotify.AspNetCore.Security;
+using OrleansNotify.AspNetCore.Security.Tokens;
 using OrleansNotify.Grains.Channels;
 using OrleansNotify.Protocol;
 using OrleansNotify.Protocol.Json;
@@ -13,12 +15,14 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
     // A client that sends this many bad messages in a row is not going to send a good one (PROTOCOL: persistent abuse closes).
     private const int MaxProblemsInARow = 100;
 
+    private const string NoTokens = "This server takes no tokens (Notify:Tokens is not configured).";
+
     private readonly CommandRates.OfConnection _rates = world.Rates.New();
     private int _problemsInARow;
 
     /// <summary>What all sessions share.</summary>
     internal sealed record Surroundings(
-        ChannelAccess Access, ChannelNamespaces Namespaces, ChannelCalls Calls, ChannelPublisher Publisher, CommandRates Rates, int MaxSubscriptions);
+        ChannelAccess Access, ChannelNamespaces Namespaces, ChannelCalls Calls, ChannelPublisher Publisher, TokenVerifier Tokens, CommandRates Rates, int MaxSubscriptions);
 
     private IFrameFormat Format => connection.Format;
 
@@ -36,19 +40,33 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
         }
         switch (command)
         {
+            case PingCommand ping:
+                connection.Send(Format.Pong(ping.Id.Span));
+                return ValueTask.CompletedTask;
+            case AuthCommand auth:
+                return Authenticate(auth);
+        }
+        if (connection.Identity is not { } identity)
+        {
+            Fail(command.Id, NotifyError.Unauthorized, "Say first who you are: send {\"type\":\"auth\",\"token\":…}, or connect with a token.", ChannelOf(command));
+            return ValueTask.CompletedTask;
+        }
+        switch (command)
+        {
+            case SubscribeCommand { Token: { } token } subscribe:
+                return Subscribe(subscribe, token, identity);
             case SubscribeCommand subscribe:
-                Subscribe(subscribe);
+                Subscribe(subscribe, identity, null);
                 return ValueTask.CompletedTask;
             case UnsubscribeCommand unsubscribe:
                 Unsubscribe(unsubscribe);
                 return ValueTask.CompletedTask;
-            case PingCommand ping:
-                connection.Send(Format.Pong(ping.Id.Span));
-                return ValueTask.CompletedTask;
             case PublishCommand publish:
-                return Publish(publish);
+                return Publish(publish, identity);
             case HistoryCommand history:
-                return History(history);
+                return History(history, identity);
+            case RefreshCommand refresh:
+                return Refresh(refresh, identity);
             default:
                 Fail(command.Id, NotifyError.UnknownType, "This command is not known here.");
                 return ValueTask.CompletedTask;
@@ -78,14 +96,73 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
     /// <inheritdoc />
     public Task End(Frame? farewell) => frontEnd.End(connection, farewell);
 
-    private void Subscribe(SubscribeCommand command)
+    private async ValueTask Authenticate(AuthCommand command)
     {
-        if (world.Access.Check(command.Channel, connection.User) is { } refusal)
+        if (!world.Tokens.IsOn)
+        {
+            Fail(command.Id, NotifyError.NotAvailable, NoTokens);
+            return;
+        }
+        if (connection.Identity is not null)
+        {
+            Fail(command.Id, NotifyError.BadRequest, "This connection has said who it is; to go by a newer token send refresh.");
+            return;
+        }
+        var result = await world.Tokens.VerifyConnection(command.Token, CancellationToken.None);
+        if (!result.IsGood)
+        {
+            Fail(command.Id, result.Refusal.Code, result.Refusal.Sentence);
+            return;
+        }
+        // Before anything that comes of it.
+        connection.Send(Format.Authenticated(command.Id.Span, result.Token.User, result.Token.Expires));
+        await frontEnd.Admit(connection, Identity.Of(result.Token, world.Tokens.ClockSkew), CancellationToken.None);
+    }
+
+    private async ValueTask Refresh(RefreshCommand command, Identity identity)
+    {
+        if (!world.Tokens.IsOn)
+        {
+            Fail(command.Id, NotifyError.NotAvailable, NoTokens);
+            return;
+        }
+        var result = await world.Tokens.VerifyConnection(command.Token, CancellationToken.None);
+        if (!result.IsGood)
+        {
+            Fail(command.Id, result.Refusal.Code, result.Refusal.Sentence);
+            return;
+        }
+        if (result.Token.User != identity.User)
+        {
+            Fail(command.Id, NotifyError.Unauthorized, "The token is another user's (\"sub\"); to become another user, connect anew.");
+            return;
+        }
+        connection.Send(Format.Refreshed(command.Id.Span, result.Token.Expires));
+        frontEnd.Renew(connection, Identity.Of(result.Token, world.Tokens.ClockSkew));
+    }
+
+    private async ValueTask Subscribe(SubscribeCommand command, string token, Identity identity)
+    {
+        if (!world.Tokens.IsOn)
+        {
+            Fail(command.Id, NotifyError.NotAvailable, NoTokens, command.Channel);
+            return;
+        }
+        var result = await world.Tokens.VerifySubscription(token, identity.User, command.Channel, CancellationToken.None);
+        if (result.IsGood)
+            Subscribe(command, identity, result.Token.Expires + world.Tokens.ClockSkew);
+        else
+            Fail(command.Id, result.Refusal.Code, result.Refusal.Sentence, command.Channel);
+    }
+
+    private void Subscribe(SubscribeCommand command, Identity identity, DateTimeOffset? expires)
+    {
+        if (world.Access.Check(command.Channel, identity, expires is not null) is { } refusal)
         {
             Fail(command.Id, refusal.Code, refusal.Message, command.Channel);
             return;
         }
-        var subscription = new Subscription(connection, command.Channel, command);
+        var subscription = new Subscription(connection, command.Channel, command) { Expires = expires };
         switch (connection.TryAdd(subscription, world.MaxSubscriptions))
         {
             case NotifyError.AlreadySubscribed:
@@ -108,7 +185,7 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
         frontEnd.Leave(subscription, command);
     }
 
-    private async ValueTask Publish(PublishCommand command)
+    private async ValueTask Publish(PublishCommand command, Identity identity)
     {
         if (world.Namespaces.Find(command.Channel) is not { } options)
         {
@@ -120,14 +197,14 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
             Fail(command.Id, NotifyError.PermissionDenied, "Clients may not publish here: allow it by the namespace's option ClientPublish, or publish over HTTP.", command.Channel);
             return;
         }
-        if (world.Access.Check(command.Channel, connection.User) is { } refusal)
+        if (world.Access.Check(command.Channel, identity, connection.IsSubscribed(command.Channel)) is { } refusal)
         {
             Fail(command.Id, refusal.Code, refusal.Message, command.Channel);
             return;
         }
         var draft = command.Draft;
         var own = PublicationDraft.FromChecked(
-            draft.Data, draft.Shape, draft.Event, draft.Tags, connection.User, draft.IdempotencyKey, command.Echo ? null : connection.Id);
+            draft.Data, draft.Shape, draft.Event, draft.Tags, identity.User, draft.IdempotencyKey, command.Echo ? null : connection.Id);
         var result = await world.Publisher.Publish(command.Channel, own);
         switch (result.Refusal)
         {
@@ -146,9 +223,9 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
         }
     }
 
-    private async ValueTask History(HistoryCommand command)
+    private async ValueTask History(HistoryCommand command, Identity identity)
     {
-        if (world.Access.Check(command.Channel, connection.User) is { } refusal)
+        if (world.Access.Check(command.Channel, identity, connection.IsSubscribed(command.Channel)) is { } refusal)
         {
             Fail(command.Id, refusal.Code, refusal.Message, command.Channel);
             return;

@@ -6,7 +6,7 @@ namespace OrleansNotify.AspNetCore.FrontEnd;
 /// <summary>A connection's interest in a channel. After it is handed over, only the channel's worker touches it.</summary>
 /// <param name="connection">Whose.</param>
 /// <param name="channel">In what.</param>
-/// <param name="command">The command that asked for it; null for one the server gives unasked (a user's own channel).</param>
+/// <param name="command">The command that asked for it; null for one the server gives unasked (a user's own channel, one that its token gives).</param>
 internal sealed class Subscription(Connection connection, string channel, SubscribeCommand? command)
 {
     /// <summary>Whose.</summary>
@@ -23,6 +23,9 @@ internal sealed class Subscription(Connection connection, string channel, Subscr
 
     /// <summary>Whether the client used options, and so understands position frames.</summary>
     public bool HasOptions { get; } = command?.HasOptions ?? false;
+
+    /// <summary>When the token that allows it expires, clock skew included; null: it needs none.</summary>
+    public DateTimeOffset? Expires { get; init; }
 
     /// <summary>Where it stands.</summary>
     public SubscriptionState State { get; set; } = SubscriptionState.Joining;

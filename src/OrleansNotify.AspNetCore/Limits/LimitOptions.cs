@@ -51,7 +51,7 @@ public sealed class LimitOptions
     /// <summary>How long a ping may stay unanswered; beyond it close 3012. Default 8 s; 1 s to 5 min; shorter than <see cref="PingInterval"/>.</summary>
     public TimeSpan PongTimeout { get; set; } = TimeSpan.FromSeconds(8);
 
-    /// <summary>How long a client may take to send the head of a request, a WebSocket handshake included. Default 10 s; 1 s to 5 min.</summary>
+    /// <summary>How long a client may take to send the head of a request, a WebSocket handshake included; and from there until it has said who it is, where tokens are asked for; beyond it close 3502. Default 10 s; 1 s to 5 min.</summary>
     public TimeSpan HandshakeTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Most connections on one silo; beyond it 503. Default 100,000; 1 to 10,000,000.</summary>

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 using OrleansNotify.AspNetCore.Api;
 using OrleansNotify.AspNetCore.Limits;
+using OrleansNotify.AspNetCore.Security.ApiKeys;
 using OrleansNotify.Protocol;
 
 namespace OrleansNotify.AspNetCore.Publishing;
@@ -51,14 +52,15 @@ internal sealed class BatchEndpoint(ChannelPublisher publisher, IOptions<LimitOp
         else if (items.Count > _limits.BatchItems)
             await ApiProblem.Write(context, StatusCodes.Status413PayloadTooLarge, $"A batch may have at most {_limits.BatchItems} events.");
         else
-            await Publish(context.Response, body, items);
+            await Publish(context, body, items);
     }
 
-    private async Task Publish(HttpResponse response, byte[] body, List<Range> items)
+    private async Task Publish(HttpContext context, byte[] body, List<Range> items)
     {
+        var response = context.Response;
         var results = new Item[items.Count];
         for (var i = 0; i < results.Length; i++)
-            results[i] = Start(body.AsSpan(items[i]));
+            results[i] = Start(context, body.AsSpan(items[i]));
         response.ContentType = "application/json";
         var output = new ArrayBufferWriter<byte>(results.Length * 192);
         var separator = (byte)'[';
@@ -74,13 +76,15 @@ internal sealed class BatchEndpoint(ChannelPublisher publisher, IOptions<LimitOp
     }
 
     // Every item is on its way before the first is awaited: those of one channel travel together, in order.
-    private Item Start(ReadOnlySpan<byte> utf8)
+    private Item Start(HttpContext context, ReadOnlySpan<byte> utf8)
     {
         if (utf8.Length > _limits.BodyBytes)
             return new Item(StatusCodes.Status413PayloadTooLarge, new EventProblem($"An event may have at most {_limits.BodyBytes} bytes.", null), null, null);
-        return EventReader.TryRead(utf8, null, out var posted, out var problem)
+        if (!EventReader.TryRead(utf8, null, out var posted, out var problem))
+            return new Item(StatusCodes.Status400BadRequest, problem, null, null);
+        return ApiKeyGuard.Allows(context, posted.Channel)
             ? new Item(0, default, posted.Channel, publisher.Publish(posted.Channel, posted.Draft).AsTask())
-            : new Item(StatusCodes.Status400BadRequest, problem, null, null);
+            : new Item(StatusCodes.Status403Forbidden, new EventProblem(ApiKeyGuard.OtherChannels, null), null, null);
     }
 
     private static async Task Write(ArrayBufferWriter<byte> output, Item item)

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OrleansNotify.AspNetCore.Api;
 using OrleansNotify.AspNetCore.Limits;
+using OrleansNotify.AspNetCore.Security.ApiKeys;
 using OrleansNotify.Protocol;
 
 namespace OrleansNotify.AspNetCore.Publishing;
@@ -41,6 +42,11 @@ internal sealed partial class PublishEndpoint(ChannelPublisher publisher, IOptio
             if (!isEvent)
             {
                 await ApiProblem.Write(context, StatusCodes.Status400BadRequest, wrong.Detail, wrong.Field);
+                return;
+            }
+            if (!ApiKeyGuard.Allows(context, posted.Channel))
+            {
+                await ApiProblem.Write(context, StatusCodes.Status403Forbidden, ApiKeyGuard.OtherChannels);
                 return;
             }
             // Not cancelled with the request: a publication under way is published.

@@ -12,9 +12,11 @@ internal sealed class ChannelGrants
 {
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
     private readonly List<ChannelPattern> _patterns = [];
-    private readonly bool _everything;
 
-    private ChannelGrants(bool everything) => _everything = everything;
+    private ChannelGrants(bool everything) => IsEverything = everything;
+
+    /// <summary>Whether nothing is left out.</summary>
+    public bool IsEverything { get; }
 
     /// <summary>Every channel there is.</summary>
     public static ChannelGrants Everything { get; } = new(everything: true);
@@ -46,7 +48,7 @@ internal sealed class ChannelGrants
 
     /// <summary>Whether they cover a channel.</summary>
     /// <param name="channel">A checked name.</param>
-    public bool Cover(string channel) => _everything || _names.Contains(channel) || _patterns.Exists(pattern => pattern.Matches(channel));
+    public bool Cover(string channel) => IsEverything || _names.Contains(channel) || _patterns.Exists(pattern => pattern.Matches(channel));
 
     private bool TryAdd(string? text)
     {

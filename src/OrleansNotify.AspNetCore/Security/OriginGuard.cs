@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 using OrleansNotify.AspNetCore.Api;
+using OrleansNotify.AspNetCore.Security.ApiKeys;
 
 namespace OrleansNotify.AspNetCore.Security;
 
@@ -48,7 +49,7 @@ internal sealed class OriginGuard(IOptions<SecurityOptions> options)
         if (!HttpMethods.IsOptions(context.Request.Method) || context.Request.Headers.AccessControlRequestMethod.Count == 0)
             return true;
         headers.AccessControlAllowMethods = "GET, POST, DELETE";
-        headers.AccessControlAllowHeaders = "Content-Type, Idempotency-Key";
+        headers.AccessControlAllowHeaders = $"Authorization, Content-Type, Idempotency-Key, {ApiKeyGuard.Header}";
         headers.AccessControlMaxAge = "600";
         context.Response.StatusCode = StatusCodes.Status204NoContent;
         return false;

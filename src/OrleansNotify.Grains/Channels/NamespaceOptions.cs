@@ -20,6 +20,9 @@ public sealed class NamespaceOptions
     [Range(64 << 10, 64 << 20)]
     public int HistoryBytes { get; set; } = 1 << 20;
 
+    /// <summary>Whether every connection may subscribe. Default true; false: only with a token that grants the channel. Private (<c>$…</c>) and user-limited (<c>…#42</c>) channels have their own rules.</summary>
+    public bool ClientSubscribe { get; set; } = true;
+
     /// <summary>Whether connections may publish. Default false: only the HTTP API and grain callers do.</summary>
     public bool ClientPublish { get; set; }
 }

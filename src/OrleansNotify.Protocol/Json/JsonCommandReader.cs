@@ -8,6 +8,9 @@ public static class JsonCommandReader
     /// <summary>Most publications that one <c>history</c> option or command may ask for.</summary>
     public const int MaxHistory = 300;
 
+    /// <summary>Longest token, in characters: more than any server is configured to take.</summary>
+    public const int MaxToken = 32 << 10;
+
     /// <summary>Longest command id as written, quotes included.</summary>
     public const int MaxIdBytes = 64;
 
@@ -63,10 +66,12 @@ public static class JsonCommandReader
                 "ping" => new PingCommand(_id),
                 "publish" => Publish(),
                 "history" => History(),
-                "presence" or "presence_stats" or "auth" or "refresh" =>
+                "auth" => TryToken(out var token) ? new AuthCommand(_id, token) : null,
+                "refresh" => TryToken(out var newer) ? new RefreshCommand(_id, newer) : null,
+                "presence" or "presence_stats" =>
                     Refuse(NotifyError.NotAvailable, $"\"{type}\" is not available yet in this version of the server."),
-                null => Refuse(NotifyError.BadRequest, "\"type\" is missing; send subscribe, unsubscribe, ping, publish or history."),
-                _ => Refuse(NotifyError.UnknownType, $"Unknown type \"{Excerpt.Of(type)}\"; send subscribe, unsubscribe, ping, publish or history."),
+                null => Refuse(NotifyError.BadRequest, "\"type\" is missing; send subscribe, unsubscribe, ping, publish, history, auth or refresh."),
+                _ => Refuse(NotifyError.UnknownType, $"Unknown type \"{Excerpt.Of(type)}\"; send subscribe, unsubscribe, ping, publish, history, auth or refresh."),
             };
         }
 
@@ -75,19 +80,32 @@ public static class JsonCommandReader
             if (!_fields.TryChannel(out var channel)
                 || !_fields.TryCount(CommandField.History, MaxHistory, out var history)
                 || !_fields.TryPosition(CommandField.Recover, out var recover)
-                || !_fields.TryBool(CommandField.Presence, out var presence))
+                || !_fields.TryBool(CommandField.Presence, out var presence)
+                || !_fields.TryString(CommandField.Token, MaxToken, out var token))
                 return null;
             if (history is not null && recover is not null)
                 _refusal = "\"history\" and \"recover\" exclude each other; send one of them.";
-            else if (_fields.Has(CommandField.Token))
-                Refuse(NotifyError.NotAvailable, "Subscription tokens (\"token\") are not available yet in this version of the server.");
             else if (_fields.Has(CommandField.Tags))
                 Refuse(NotifyError.NotAvailable, "Filtering by \"tags\" is not available yet in this version of the server.");
             else if (presence == true)
                 Refuse(NotifyError.NotAvailable, "Presence (\"presence\":true) is not available yet in this version of the server.");
             if (_refusal is not null)
                 return null;
-            return new SubscribeCommand(_id, channel, history, recover, !_id.IsEmpty || history is not null || recover is not null || presence is not null);
+            return new SubscribeCommand(_id, channel, history, recover, !_id.IsEmpty || history is not null || recover is not null || presence is not null || token is not null)
+            {
+                Token = token,
+            };
+        }
+
+        private bool TryToken(out string token)
+        {
+            token = "";
+            if (!_fields.TryString(CommandField.Token, MaxToken, out var given))
+                return false;
+            if (given is null)
+                _refusal = "\"token\" is missing; send a connection token of your application's.";
+            token = given ?? "";
+            return given is not null;
         }
 
         private PublishCommand? Publish()

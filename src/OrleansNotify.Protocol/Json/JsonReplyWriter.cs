@@ -62,6 +62,50 @@ public static class JsonReplyWriter
         output.Advance(json.Length);
     }
 
+    /// <summary><c>{"type":"unsubscribed","channel":…,"code":…}</c>: the server has ended the subscription.</summary>
+    /// <param name="output">Gets the message.</param>
+    /// <param name="channel">The channel.</param>
+    /// <param name="code">Why.</param>
+    public static void WriteDropped(IBufferWriter<byte> output, string channel, NotifyError code)
+    {
+        var json = new JsonText(output.GetSpan(Fixed + JsonText.MaxBytes(channel)));
+        json.Raw("{\"type\":\"unsubscribed\",\"channel\":"u8);
+        json.String(channel);
+        json.Raw(",\"code\":"u8);
+        json.Number((ulong)code);
+        json.Raw("}"u8);
+        output.Advance(json.Length);
+    }
+
+    /// <summary><c>{"type":"authenticated"[,"id":…],"user":…,"expires":…}</c></summary>
+    /// <param name="output">Gets the message.</param>
+    /// <param name="id">As in <see cref="ClientCommand"/>; empty: left out.</param>
+    /// <param name="user">Who the client is.</param>
+    /// <param name="expires">When its token expires; written in seconds since 1970, as in the token.</param>
+    public static void WriteAuthenticated(IBufferWriter<byte> output, ReadOnlySpan<byte> id, string user, DateTimeOffset expires)
+    {
+        var json = new JsonText(output.GetSpan(Fixed + JsonText.MaxBytes(user) + id.Length));
+        json.Raw("{\"type\":\"authenticated\""u8);
+        Id(ref json, id);
+        json.Raw(",\"user\":"u8);
+        json.String(user);
+        Expires(ref json, expires);
+        output.Advance(json.Length);
+    }
+
+    /// <summary><c>{"type":"refreshed"[,"id":…],"expires":…}</c></summary>
+    /// <param name="output">Gets the message.</param>
+    /// <param name="id">As in <see cref="ClientCommand"/>; empty: left out.</param>
+    /// <param name="expires">When the new token expires; written as in <see cref="WriteAuthenticated"/>.</param>
+    public static void WriteRefreshed(IBufferWriter<byte> output, ReadOnlySpan<byte> id, DateTimeOffset expires)
+    {
+        var json = new JsonText(output.GetSpan(Fixed + id.Length));
+        json.Raw("{\"type\":\"refreshed\""u8);
+        Id(ref json, id);
+        Expires(ref json, expires);
+        output.Advance(json.Length);
+    }
+
     /// <summary><c>{"type":"pong"[,"id":…]}</c></summary>
     public static void WritePong(IBufferWriter<byte> output, ReadOnlySpan<byte> id)
     {
@@ -240,6 +284,13 @@ public static class JsonReplyWriter
             return;
         json.Raw(",\"id\":"u8);
         json.Raw(id);
+    }
+
+    private static void Expires(ref JsonText json, DateTimeOffset expires)
+    {
+        json.Raw(",\"expires\":"u8);
+        json.Number((ulong)expires.ToUnixTimeSeconds());
+        json.Raw("}"u8);
     }
 
     private static void Position(ref JsonText json, ChannelPosition position)

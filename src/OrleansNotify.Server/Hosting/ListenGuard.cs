@@ -1,6 +1,8 @@
 using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Orleans.Configuration;
+using OrleansNotify.AspNetCore.Security.ApiKeys;
+using OrleansNotify.AspNetCore.Security.Tokens;
 
 namespace OrleansNotify.Server.Hosting;
 
@@ -15,13 +17,17 @@ internal static partial class ListenGuard
 
     /// <summary>Checks an endpoint before it is bound.</summary>
     /// <exception cref="StartException">On more than loopback, and nobody has called the network trusted.</exception>
-    public static void Check(ListenOptions listen, bool insecure, ILogger logger)
+    public static void Check(ListenOptions listen, bool insecure, bool asksEverybody, ILogger logger)
     {
-        if (listen.IPEndPoint is not { } endpoint || IPAddress.IsLoopback(endpoint.Address))
+        if (listen.IPEndPoint is not { } endpoint || IPAddress.IsLoopback(endpoint.Address) || asksEverybody)
             return;
         Check(endpoint, insecure);
         LogInsecure(logger, endpoint);
     }
+
+    /// <summary>Whether clients are asked for tokens and the HTTP API's callers for keys: then whoever reaches it can do nothing yet.</summary>
+    public static bool AsksEverybody(IConfiguration configuration) =>
+        configuration.GetSection($"{TokenOptions.Section}:{nameof(TokenOptions.Algorithms)}").GetChildren().Any() && configuration.GetSection(ApiKeyOptions.Section).GetChildren().Any();
 
     /// <summary>Checks an address for the web.</summary>
     /// <exception cref="StartException">It is more than loopback, and nobody has called the network trusted.</exception>
@@ -29,7 +35,7 @@ internal static partial class ListenGuard
     {
         if (!insecure && !IPAddress.IsLoopback(endpoint.Address))
             throw new StartException(
-                $"Refusing to listen on {endpoint}: anybody who reaches it could publish and listen. Use an address of this machine such as {NotifyServer.DefaultUrl}, or start with {Argument} if the network is trusted.");
+                $"Refusing to listen on {endpoint}: anybody who reaches it could publish and listen. Use an address of this machine such as {NotifyServer.DefaultUrl}, configure {TokenOptions.Section} and {ApiKeyOptions.Section}, or start with {Argument} if the network is trusted.");
     }
 
     /// <summary>Checks where silos and Orleans clients are listened for.</summary>

@@ -40,7 +40,8 @@ public static class NotifyServer
             configuration["urls"] = DefaultUrl;
         var backEnds = BackEndPlan.Read(configuration, insecure);
         builder.Services.AddSingleton(backEnds);
-        builder.Services.AddSingleton(new ListenTrial(configuration, insecure));
+        var asksEverybody = ListenGuard.AsksEverybody(configuration);
+        builder.Services.AddSingleton(new ListenTrial(configuration, insecure || asksEverybody));
         builder.UseOrleans(silo =>
         {
             backEnds.Configure(silo);
@@ -57,7 +58,7 @@ public static class NotifyServer
                 // A browser that got the page over HTTP/2 opens its WebSocket on that connection (RFC 8441), whose streams are no sockets to hand on: the
                 // transport writes its frames to an upgraded HTTP/1.1 connection.
                 listen.Protocols = HttpProtocols.Http1;
-                ListenGuard.Check(listen, insecure, logger);
+                ListenGuard.Check(listen, insecure, asksEverybody, logger);
             });
         });
 

@@ -5,7 +5,7 @@ namespace OrleansNotify.Tests.BadInput;
 /// <summary>Text messages that are no commands: each gets its error, and the connection goes on.</summary>
 public sealed class MessageTests(BadInputServer server) : BadInputTest(server)
 {
-    private const string Types = "send subscribe, unsubscribe, ping, publish or history.";
+    private const string Types = "send subscribe, unsubscribe, ping, publish, history, auth or refresh.";
 
     [Theory]
     [InlineData("hello", "Invalid JSON: …")]
@@ -162,7 +162,7 @@ public sealed class MessageTests(BadInputServer server) : BadInputTest(server)
     [InlineData("#42", 103, "Clients may not publish to channels that begin with '@' or '#'; only the HTTP API does.")]
     [InlineData("@other", 107, "Invalid channel: names that begin with '@' are reserved; there are @system and @broadcast, no other.")]
     [InlineData("nowhere:x", 102, "Unknown namespace 'nowhere'…")]
-    [InlineData("$chat:x", 103, "A private channel needs a subscription token; tokens are not available yet.")]
+    [InlineData("$chat:x", 103, "A private channel needs a subscription token: send it with subscribe as \"token\".")]
     [InlineData("chat:x#42", 103, "This channel is only for the users named behind '#'.")]
     [InlineData("closed", 103, "Clients may not publish here: …")]
     public async Task A_client_publishes_to_no_reserved_name(string channel, int code, string message)

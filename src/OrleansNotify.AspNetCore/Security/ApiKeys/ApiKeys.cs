@@ -47,6 +47,15 @@ internal sealed class ApiKeys
         return scope != ApiScopes.None;
     }
 
+    /// <summary>The name of a scope.</summary>
+    public static string NameOf(ApiScopes scope) => scope switch
+    {
+        ApiScopes.Publish => "publish",
+        ApiScopes.Read => "read",
+        ApiScopes.Admin => "admin",
+        _ => throw new ArgumentOutOfRangeException(nameof(scope), scope, null),
+    };
+
     private static ApiKey Of(ApiKeySettings settings)
     {
         var scopes = ApiScopes.None;

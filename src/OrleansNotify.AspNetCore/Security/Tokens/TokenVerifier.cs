@@ -28,6 +28,9 @@ internal sealed class TokenVerifier
     /// <summary>Whether tokens are configured. If not, every token is refused.</summary>
     public bool IsOn => _options.Algorithms.Length > 0;
 
+    /// <summary>How much longer than its <c>exp</c> a token is valid.</summary>
+    public TimeSpan ClockSkew => _options.ClockSkew;
+
     /// <summary>Verifies a token somebody connects with.</summary>
     /// <param name="token">As the client gave it.</param>
     /// <param name="cancellationToken">Ends the wait for the issuer's keys.</param>

@@ -1,15 +1,16 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 using OrleansNotify.AspNetCore.Security;
+using OrleansNotify.AspNetCore.Security.Tokens;
 using OrleansNotify.Protocol;
 
 namespace OrleansNotify.AspNetCore.Transports.WebSocket;
 
 /// <summary>
-/// Until tokens exist: who a connection is, from <c>?user=</c>, only where <c>Notify:Development:AllowUserParameter</c> is on. Anybody can claim
+/// Where no tokens are asked for: who a connection is, from <c>?user=</c>, only where <c>Notify:Development:AllowUserParameter</c> is on. Anybody can claim
 /// anything by it, so it is off unless enabled.
 /// </summary>
-internal sealed class DevelopmentUser(IOptions<DevelopmentOptions> options)
+internal sealed class DevelopmentUser(IOptions<DevelopmentOptions> options, TokenVerifier tokens)
 {
     /// <summary>Reads the user.</summary>
     /// <param name="context">The handshake.</param>
@@ -20,6 +21,8 @@ internal sealed class DevelopmentUser(IOptions<DevelopmentOptions> options)
         user = null;
         if (!context.Request.Query.TryGetValue("user", out var values))
             return null;
+        if (tokens.IsOn)
+            return "Here the user is whom the token names; leave the parameter 'user' out.";
         if (!options.Value.AllowUserParameter)
             return "The parameter 'user' is for development and off: enable it by Notify:Development:AllowUserParameter=true.";
         var value = values.Count == 1 ? values[0] : null;

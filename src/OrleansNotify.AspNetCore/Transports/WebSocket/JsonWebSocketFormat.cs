@@ -49,6 +49,30 @@ internal sealed class JsonWebSocketFormat : IFrameFormat
     }
 
     /// <inheritdoc />
+    public Frame Dropped(string channel, NotifyError code)
+    {
+        var payload = Payload();
+        JsonReplyWriter.WriteDropped(payload, channel, code);
+        return Text(payload);
+    }
+
+    /// <inheritdoc />
+    public Frame Authenticated(ReadOnlySpan<byte> id, string user, DateTimeOffset expires)
+    {
+        var payload = Payload();
+        JsonReplyWriter.WriteAuthenticated(payload, id, user, expires);
+        return Text(payload);
+    }
+
+    /// <inheritdoc />
+    public Frame Refreshed(ReadOnlySpan<byte> id, DateTimeOffset expires)
+    {
+        var payload = Payload();
+        JsonReplyWriter.WriteRefreshed(payload, id, expires);
+        return Text(payload);
+    }
+
+    /// <inheritdoc />
     public Frame Pong(ReadOnlySpan<byte> id)
     {
         var payload = Payload();

@@ -8,6 +8,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OrleansNotify.AspNetCore.FrontEnd;
 using OrleansNotify.AspNetCore.Limits;
+using OrleansNotify.AspNetCore.Security.Tokens;
 using OrleansNotify.Protocol;
 using OrleansNotify.Protocol.Json;
 
@@ -71,7 +72,7 @@ internal sealed partial class WebSocketEndpoint(INotifySessions sessions, Handsh
             var stream = await WebSocketHandshake.Accept(context, WebSocketHandshake.ChooseSubProtocol(context));
             var sink = new UpgradedSink(context, stream);
             var inbound = new InboundStream(stream, sink);
-            var session = await sessions.Begin(new SessionStart(user, "websocket", JsonWebSocketFormat.Instance, sink), context.RequestAborted);
+            var session = await sessions.Begin(new SessionStart(user, "websocket", JsonWebSocketFormat.Instance, sink, PresentedToken.Of(context.Request)), context.RequestAborted);
             inbound.Session = session;
             return (session, inbound);
         }

@@ -229,13 +229,25 @@ public class JsonCommandReaderTests
     public void A_long_unknown_type_is_shown_in_part() =>
         Assert.InRange(Refused($$"""{"type":"{{new string('x', 200)}}"}""", NotifyError.UnknownType, "xxx…").Message.Length, 1, 200);
 
+    [Fact]
+    public void Tokens_are_read_and_not_judged()
+    {
+        Assert.Equal(new AuthCommand(default, "t"), Read("""{"type":"auth","token":"t"}"""));
+        Assert.Equal(new RefreshCommand(default, "t"), Read("""{"type":"refresh","token":"t"}"""));
+        Assert.Equal(new SubscribeCommand(default, "a", null, null, HasOptions: true) { Token = "t" }, Read("""{"type":"subscribe","channel":"a","token":"t"}"""));
+    }
+
+    [Theory]
+    [InlineData("""{"type":"auth"}""", "\"token\" is missing")]
+    [InlineData("""{"type":"refresh","token":null}""", "\"token\" is missing")]
+    [InlineData("""{"type":"auth","token":1}""", "\"token\" must be a string")]
+    [InlineData("""{"type":"subscribe","channel":"a","token":{}}""", "\"token\" must be a string")]
+    public void A_token_is_a_string(string json, string words) => Refused(json, NotifyError.BadRequest, words);
+
     [Theory]
     [InlineData("""{"type":"presence","channel":"a"}""")]
     [InlineData("""{"type":"presence_stats","channel":"a"}""")]
-    [InlineData("""{"type":"auth","token":"t"}""")]
-    [InlineData("""{"type":"refresh","token":"t"}""")]
     [InlineData("""{"type":"subscribe","channel":"a","presence":true}""")]
-    [InlineData("""{"type":"subscribe","channel":"a","token":"t"}""")]
     [InlineData("""{"type":"subscribe","channel":"a","tags":{"x":"y"}}""")]
     public void What_comes_later_is_told_to_be_not_available(string json) => Refused(json, NotifyError.NotAvailable, "not available yet");
 

@@ -1,0 +1,99 @@
+using OrleansNotify.AspNetCore.Security;
+using OrleansNotify.AspNetCore.Security.Tokens;
+using OrleansNotify.Protocol;
+
+namespace OrleansNotify.AspNetCore.FrontEnd;
+
+// Who connections are. Until that is known a connection gets nothing; what its tokens grant, it has for as long as they say.
+internal sealed partial class NotifyFrontEnd
+{
+    /// <summary>Lets a connection in: it is on its channels when the task completes, or soon after.</summary>
+    public async Task Admit(Connection connection, Identity identity, CancellationToken cancellationToken)
+    {
+        connection.Identity = identity;
+        var joining = new List<Task>();
+        if (identity.User is not null)
+            joining.Add(Attach(new Subscription(connection, ChannelName.OfUser(identity.User), null)));
+        joining.AddRange(AttachGiven(connection, identity));
+        if (joining.Count > 0)
+            await Task.WhenAny(Task.WhenAll(joining), Task.Delay(BeginPatience, _time, cancellationToken));
+    }
+
+    /// <summary>Goes by a newer token: what it no longer allows ends, what it gives begins.</summary>
+    public void Renew(Connection connection, Identity identity)
+    {
+        connection.Identity = identity;
+        foreach (var subscription in connection.RemoveWhere(s => _sessions.Access.Check(s.Channel, identity, s.Expires is not null) is not null))
+            Drop(subscription, NotifyError.PermissionDenied);
+        _ = AttachGiven(connection, identity);
+    }
+
+    // Verifies what the client brought along.
+    private async Task Admit(Connection connection, string token, CancellationToken cancellationToken)
+    {
+        var result = await _tokens.VerifyConnection(token, cancellationToken);
+        if (result.IsGood)
+            await Admit(connection, Identity.Of(result.Token, _tokens.ClockSkew), cancellationToken);
+        else
+            connection.Close(CodeOf(result.Refusal), result.Refusal.Sentence);
+    }
+
+    private static DisconnectCode CodeOf(TokenRefusal refusal) => refusal.Reason switch
+    {
+        TokenRefusalReason.Expired => DisconnectCode.Expired, // come back, with a new one
+        TokenRefusalReason.KeysUnavailable => DisconnectCode.InsufficientState, // come back with the same
+        _ => DisconnectCode.InvalidToken,
+    };
+
+    private List<Task> AttachGiven(Connection connection, Identity identity)
+    {
+        var joining = new List<Task>();
+        foreach (var channel in identity.Channels)
+        {
+            if (_sessions.Access.Check(channel, identity, hasToken: false) is { } refusal)
+            {
+                connection.Close(DisconnectCode.InvalidToken, $"The token attaches {channel}: {refusal.Message}");
+                break;
+            }
+            // These a connection has anyway.
+            if (ChannelName.ReachesEveryone(channel) || (identity.User is not null && channel == ChannelName.OfUser(identity.User)))
+                continue;
+            var given = new Subscription(connection, channel, null);
+            if (connection.TryAdd(given, int.MaxValue) is not null)
+                continue; // it has asked for it by itself
+            _counts.Subscribed(channel);
+            joining.Add(Attach(given));
+        }
+        return joining;
+    }
+
+    private Task Attach(Subscription subscription)
+    {
+        subscription.Joined = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Post(subscription.Channel, subscription);
+        return subscription.Joined.Task;
+    }
+
+    private void Drop(Subscription subscription, NotifyError code)
+    {
+        Leave(subscription, null);
+        subscription.Connection.Send(subscription.Connection.Format.Dropped(subscription.Channel, code));
+    }
+
+    // Once a second.
+    private void CheckTokens(Connection connection, DateTimeOffset now)
+    {
+        if (connection.Identity is not { } identity)
+        {
+            if (now - connection.Since > _limits.HandshakeTimeout)
+                connection.Close(DisconnectCode.Stale, "No token came in time: connect with one, or send auth.");
+        }
+        else if (now >= identity.Expires)
+            connection.Close(DisconnectCode.Expired, "The token has expired; connect with a new one.");
+        else if (now.UtcTicks >= connection.NextExpiry)
+        {
+            foreach (var subscription in connection.RemoveExpired(now))
+                Drop(subscription, NotifyError.TokenExpired);
+        }
+    }
+}
