@@ -12,6 +12,7 @@ internal sealed class Connection(long number, string id, string transport, DateT
     private readonly List<Subscription> _subscriptions = [];
     private Identity? _identity;
     private long _nextExpiry = long.MaxValue;
+    private bool _ended;
     private int _closing;
     private TaskCompletionSource? _closed;
 
@@ -97,11 +98,13 @@ internal sealed class Connection(long number, string id, string transport, DateT
     /// <summary>Ends the socket at once.</summary>
     public void Abort() => sink.Abort();
 
-    /// <summary>Adds a subscription unless there is one of that channel, or too many.</summary>
+    /// <summary>Adds a subscription unless there is one of that channel, or too many, or (<see cref="NotifyError.NotAvailable"/>) the connection has ended: nobody would ever take it away.</summary>
     public NotifyError? TryAdd(Subscription subscription, int limit)
     {
         lock (_lock)
         {
+            if (_ended)
+                return NotifyError.NotAvailable;
             if (Find(subscription.Channel) is not null)
                 return NotifyError.AlreadySubscribed;
             if (_subscriptions.Count >= limit)
@@ -154,11 +157,12 @@ internal sealed class Connection(long number, string id, string transport, DateT
         }
     }
 
-    /// <summary>Takes all subscriptions away.</summary>
+    /// <summary>Takes all subscriptions away, and takes no more.</summary>
     public Subscription[] RemoveAll()
     {
         lock (_lock)
         {
+            _ended = true;
             Subscription[] all = [.. _subscriptions];
             _subscriptions.Clear();
             return all;

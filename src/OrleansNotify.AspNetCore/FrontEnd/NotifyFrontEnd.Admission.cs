@@ -15,7 +15,9 @@ internal sealed partial class NotifyFrontEnd
         if (identity.User is not null)
             joining.Add(Attach(new Subscription(connection, ChannelName.OfUser(identity.User), null)));
         joining.AddRange(AttachGiven(connection, identity));
-        if (joining.Count > 0)
+        if (connection.IsClosing)
+            Release(connection); // it ended while its token was verified, and took leave of nothing
+        else if (joining.Count > 0)
             await Task.WhenAny(Task.WhenAll(joining), Task.Delay(BeginPatience, _time, cancellationToken));
     }
 

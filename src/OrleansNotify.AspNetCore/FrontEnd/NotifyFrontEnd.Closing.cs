@@ -123,6 +123,11 @@ internal sealed partial class NotifyFrontEnd
         if (!_connections.Remove(connection))
             return;
         _counts.Disconnected();
+        Release(connection);
+    }
+
+    private void Release(Connection connection)
+    {
         foreach (var subscription in connection.RemoveAll())
             Leave(subscription, null);
         if (connection.User is not null)

@@ -171,6 +171,8 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
             case NotifyError.LimitExceeded:
                 Fail(command.Id, NotifyError.LimitExceeded, $"At most {world.MaxSubscriptions} subscriptions per connection; unsubscribe from one, or open another connection.", command.Channel);
                 return;
+            case not null:
+                return; // it ends
         }
         frontEnd.Join(subscription);
     }

@@ -1,0 +1,49 @@
+using Microsoft.Extensions.Time.Testing;
+using OrleansNotify.AspNetCore.Delivery;
+using OrleansNotify.AspNetCore.FrontEnd;
+using OrleansNotify.AspNetCore.Transports.WebSocket;
+using OrleansNotify.Protocol;
+using OrleansNotify.Tests.Delivery;
+
+namespace OrleansNotify.Tests.FrontEnd;
+
+public class ConnectionTests
+{
+    private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
+    private readonly Connection _connection;
+
+    public ConnectionTests()
+    {
+        var sink = new ManualSink();
+        _connection = new Connection(1, "0-1", "websocket", _time.GetUtcNow(), JsonWebSocketFormat.Instance, sink, new Outbox(sink, TestMetrics.Create(), _time, maxBytes: 100));
+    }
+
+    [Fact]
+    public void One_that_has_ended_takes_no_more_subscriptions()
+    {
+        Assert.Null(_connection.TryAdd(To("a"), 10));
+        Assert.Equal(["a"], _connection.RemoveAll().Select(subscription => subscription.Channel));
+
+        Assert.Equal(NotifyError.NotAvailable, _connection.TryAdd(To("b"), 10));
+
+        Assert.Empty(_connection.RemoveAll());
+    }
+
+    [Fact]
+    public void Subscriptions_are_taken_away_as_their_tokens_expire()
+    {
+        var now = _time.GetUtcNow();
+        Assert.Equal(long.MaxValue, _connection.NextExpiry);
+        foreach (var (channel, seconds) in new[] { ("late", 20), ("soon", 10), ("later", 30) })
+            Assert.Null(_connection.TryAdd(To(channel, now.AddSeconds(seconds)), 10));
+        Assert.Null(_connection.TryAdd(To("never"), 10));
+        Assert.Equal(now.AddSeconds(10).UtcTicks, _connection.NextExpiry);
+
+        Assert.Equal(["late", "soon"], _connection.RemoveExpired(now.AddSeconds(20)).Select(subscription => subscription.Channel));
+        Assert.Equal(now.AddSeconds(30).UtcTicks, _connection.NextExpiry);
+        Assert.Equal(["later"], _connection.RemoveExpired(now.AddSeconds(30)).Select(subscription => subscription.Channel));
+        Assert.Equal((long.MaxValue, 1), (_connection.NextExpiry, _connection.SubscriptionCount));
+    }
+
+    private Subscription To(string channel, DateTimeOffset? expires = null) => new(_connection, channel, null) { Expires = expires };
+}
