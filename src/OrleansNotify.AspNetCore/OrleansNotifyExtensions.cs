@@ -8,6 +8,8 @@ using OrleansNotify.AspNetCore.FrontEnd;
 using OrleansNotify.AspNetCore.Security;
 using OrleansNotify.AspNetCore.Security.ApiKeys;
 using OrleansNotify.AspNetCore.Security.Tokens;
+using OrleansNotify.AspNetCore.Transports;
+using OrleansNotify.AspNetCore.Transports.Sse;
 using OrleansNotify.AspNetCore.Transports.WebSocket;
 using OrleansNotify.Grains.Channels;
 using OrleansNotify.Grains.Silos;
@@ -43,6 +45,7 @@ public static class OrleansNotifyExtensions
         services.AddSingleton<HandshakeLimit>();
         services.AddSingleton<DevelopmentUser>();
         services.AddSingleton<WebSocketEndpoint>();
+        services.AddSingleton<SseEndpoint>();
         services.AddHostedService<FrontEndService>();
         return services;
     }
@@ -50,10 +53,11 @@ public static class OrleansNotifyExtensions
     /// <summary>Known proxies' headers, then origin and host checks: before anything that answers.</summary>
     public static IApplicationBuilder UseOrleansNotify(this IApplicationBuilder app) => app.UseKnownProxies().UseNotifySecurity();
 
-    /// <summary><c>/ws</c>, <c>/api</c>, <c>/health</c>, <c>/metrics</c>, <c>/openapi/v1.json</c>, <c>/docs</c>.</summary>
+    /// <summary><c>/ws</c>, <c>/sse</c>, <c>/api</c>, <c>/health</c>, <c>/metrics</c>, <c>/openapi/v1.json</c>, <c>/docs</c>.</summary>
     public static IEndpointRouteBuilder MapOrleansNotify(this IEndpointRouteBuilder routes)
     {
         WebSocketEndpoint.Map(routes, routes.ServiceProvider.GetRequiredService<WebSocketEndpoint>());
+        SseEndpoint.Map(routes, routes.ServiceProvider.GetRequiredService<SseEndpoint>());
         routes.MapNotifyApi();
         return routes;
     }

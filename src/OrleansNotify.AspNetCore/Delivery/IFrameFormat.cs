@@ -45,6 +45,9 @@ public interface IFrameFormat
     /// <summary>The transport's own ping, or null when it has none.</summary>
     Frame? KeepAlive { get; }
 
+    /// <summary>Whether clients answer <see cref="KeepAlive"/>: then one that does not is gone.</summary>
+    bool AnswersKeepAlive { get; }
+
     /// <summary>The transport's farewell, or null when it has none.</summary>
     /// <param name="code">The close code.</param>
     /// <param name="reason">A short sentence; cut to what the transport can carry.</param>

@@ -7,6 +7,16 @@ namespace OrleansNotify.AspNetCore.FrontEnd;
 /// <summary>Where transports bring connections. The one way from any transport and codec to the channels.</summary>
 public interface INotifySessions
 {
+    /// <summary>
+    /// Whether a session would be let in and onto these channels: for transports whose first answer cannot be taken back. What may change until
+    /// <see cref="Begin"/> is checked there again.
+    /// </summary>
+    /// <param name="start">What the transport knows of the client.</param>
+    /// <param name="channels">Checked names.</param>
+    /// <param name="cancellationToken">The client has gone.</param>
+    /// <returns>Null, or the first thing that is refused.</returns>
+    ValueTask<SessionRefusal?> Check(SessionStart start, IReadOnlyList<string> channels, CancellationToken cancellationToken);
+
     /// <summary>Begins a session. Completes when it receives all that a connection gets without asking (everyone's channels, its user's own).</summary>
     /// <param name="start">What the transport knows of the client.</param>
     /// <param name="cancellationToken">The client has gone.</param>
@@ -20,6 +30,12 @@ public interface INotifySessions
 /// <param name="Sink">Where the bytes go.</param>
 /// <param name="Token">The connection token it brought along, unchecked; null: none.</param>
 public sealed record SessionStart(string? User, string Transport, IFrameFormat Format, IFrameSink Sink, string? Token = null);
+
+/// <summary>Why a client is not let in.</summary>
+/// <param name="Code">As in an <c>error</c> reply.</param>
+/// <param name="Message">For people.</param>
+/// <param name="Channel">The channel that is refused; null: the client itself.</param>
+public sealed record SessionRefusal(NotifyError Code, string Message, string? Channel = null);
 
 /// <summary>One client session. Commands are handed in one at a time; replies and events leave by the sink.</summary>
 public interface INotifySession

@@ -7,6 +7,27 @@ namespace OrleansNotify.AspNetCore.FrontEnd;
 // Who connections are. Until that is known a connection gets nothing; what its tokens grant, it has for as long as they say.
 internal sealed partial class NotifyFrontEnd
 {
+    /// <inheritdoc />
+    public async ValueTask<SessionRefusal?> Check(SessionStart start, IReadOnlyList<string> channels, CancellationToken cancellationToken)
+    {
+        var identity = Identity.WithoutToken(start.User);
+        if (_tokens.IsOn)
+        {
+            if (start.Token is not { } token)
+                return new SessionRefusal(NotifyError.Unauthorized, "Connect with a token: as \"Authorization: Bearer <token>\", or ?access_token=<token>.");
+            var result = await _tokens.VerifyConnection(token, cancellationToken);
+            if (!result.IsGood)
+                return new SessionRefusal(result.Refusal.Code, result.Refusal.Sentence);
+            identity = Identity.Of(result.Token, _tokens.ClockSkew);
+        }
+        foreach (var channel in channels)
+        {
+            if (_sessions.Access.Check(channel, identity, hasToken: false) is { } refusal)
+                return new SessionRefusal(refusal.Code, refusal.Message, channel);
+        }
+        return null;
+    }
+
     /// <summary>Lets a connection in: it is on its channels when the task completes, or soon after.</summary>
     public async Task Admit(Connection connection, Identity identity, CancellationToken cancellationToken)
     {

@@ -89,7 +89,8 @@ internal sealed partial class NotifyFrontEnd
             return;
         if (state.NextPing != 0)
         {
-            state.Pinged = now;
+            if (connection.Format.AnswersKeepAlive)
+                state.Pinged = now;
             connection.Send(ping);
         }
         // −10 %: connections accepted together are not pinged together.

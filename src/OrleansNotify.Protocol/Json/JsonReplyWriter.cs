@@ -77,6 +77,21 @@ public static class JsonReplyWriter
         output.Advance(json.Length);
     }
 
+    /// <summary><c>{"type":"close","code":…,"reason":…}</c>, for transports that have no farewell of their own.</summary>
+    /// <param name="output">Gets the message.</param>
+    /// <param name="code">The close code.</param>
+    /// <param name="reason">For people.</param>
+    public static void WriteClosed(IBufferWriter<byte> output, DisconnectCode code, string reason)
+    {
+        var json = new JsonText(output.GetSpan(Fixed + JsonText.MaxBytes(reason)));
+        json.Raw("{\"type\":\"close\",\"code\":"u8);
+        json.Number((ulong)code);
+        json.Raw(",\"reason\":"u8);
+        json.String(reason);
+        json.Raw("}"u8);
+        output.Advance(json.Length);
+    }
+
     /// <summary><c>{"type":"authenticated"[,"id":…],"user":…,"expires":…}</c></summary>
     /// <param name="output">Gets the message.</param>
     /// <param name="id">As in <see cref="ClientCommand"/>; empty: left out.</param>

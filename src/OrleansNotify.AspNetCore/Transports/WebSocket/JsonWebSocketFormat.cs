@@ -3,117 +3,28 @@ using System.Buffers.Binary;
 using System.Text;
 using OrleansNotify.AspNetCore.Delivery;
 using OrleansNotify.Protocol;
-using OrleansNotify.Protocol.Json;
 
 namespace OrleansNotify.AspNetCore.Transports.WebSocket;
 
 /// <summary>JSON in WebSocket text frames: subprotocol <c>notify.json</c>, and what a client gets that names none.</summary>
-internal sealed class JsonWebSocketFormat : IFrameFormat
+internal sealed class JsonWebSocketFormat : JsonFrameFormat
 {
     /// <summary>The subprotocol's name.</summary>
     public const string SubProtocol = "notify.json";
 
     private const int MaxReasonBytes = 123; // RFC 6455 5.5: control frame 125 bytes, minus 2 for the code
 
-    [ThreadStatic]
-    private static ArrayBufferWriter<byte>? t_payload;
-
     /// <summary>The one instance: connections that share it share frames.</summary>
     public static JsonWebSocketFormat Instance { get; } = new();
 
     /// <inheritdoc />
-    public Frame KeepAlive { get; } = new([0x80 | WebSocketFrames.Ping, 0]);
+    public override Frame? KeepAlive { get; } = new([0x80 | WebSocketFrames.Ping, 0]);
 
     /// <inheritdoc />
-    public void WriteEvent(IBufferWriter<byte> output, string channel, ChannelEpoch? epoch, Publication publication)
-    {
-        var payload = Payload();
-        JsonReplyWriter.WriteEvent(payload, channel, epoch, publication);
-        WebSocketFrames.Write(output, WebSocketFrames.Text, payload.WrittenSpan);
-    }
+    public override bool AnswersKeepAlive => true;
 
     /// <inheritdoc />
-    public Frame Subscribed(ReadOnlySpan<byte> id, string channel, ChannelPosition position, bool recoverable, bool? recovered)
-    {
-        var payload = Payload();
-        JsonReplyWriter.WriteSubscribed(payload, id, channel, position, recoverable, recovered);
-        return Text(payload);
-    }
-
-    /// <inheritdoc />
-    public Frame Unsubscribed(ReadOnlySpan<byte> id, string channel)
-    {
-        var payload = Payload();
-        JsonReplyWriter.WriteUnsubscribed(payload, id, channel);
-        return Text(payload);
-    }
-
-    /// <inheritdoc />
-    public Frame Dropped(string channel, NotifyError code)
-    {
-        var payload = Payload();
-        JsonReplyWriter.WriteDropped(payload, channel, code);
-        return Text(payload);
-    }
-
-    /// <inheritdoc />
-    public Frame Authenticated(ReadOnlySpan<byte> id, string user, DateTimeOffset expires)
-    {
-        var payload = Payload();
-        JsonReplyWriter.WriteAuthenticated(payload, id, user, expires);
-        return Text(payload);
-    }
-
-    /// <inheritdoc />
-    public Frame Refreshed(ReadOnlySpan<byte> id, DateTimeOffset expires)
-    {
-        var payload = Payload();
-        JsonReplyWriter.WriteRefreshed(payload, id, expires);
-        return Text(payload);
-    }
-
-    /// <inheritdoc />
-    public Frame Pong(ReadOnlySpan<byte> id)
-    {
-        var payload = Payload();
-        JsonReplyWriter.WritePong(payload, id);
-        return Text(payload);
-    }
-
-    /// <inheritdoc />
-    public Frame Error(ReadOnlySpan<byte> id, NotifyError code, string message, string? channel)
-    {
-        var payload = Payload();
-        JsonReplyWriter.WriteError(payload, id, code, message, channel);
-        return Text(payload);
-    }
-
-    /// <inheritdoc />
-    public Frame Position(string channel, ChannelPosition position, bool recovered)
-    {
-        var payload = Payload();
-        JsonReplyWriter.WritePosition(payload, channel, position, recovered);
-        return Text(payload);
-    }
-
-    /// <inheritdoc />
-    public Frame Published(ReadOnlySpan<byte> id, PublishResult result)
-    {
-        var payload = Payload();
-        JsonReplyWriter.WritePublished(payload, id, result);
-        return Text(payload);
-    }
-
-    /// <inheritdoc />
-    public Frame History(ReadOnlySpan<byte> id, string channel, ChannelPosition position, IReadOnlyList<Publication> publications)
-    {
-        var payload = Payload();
-        JsonReplyWriter.WriteHistory(payload, id, channel, position, publications);
-        return Text(payload);
-    }
-
-    /// <inheritdoc />
-    public Frame Close(DisconnectCode code, string reason)
+    public override Frame? Close(DisconnectCode code, string reason)
     {
         var text = Encoding.UTF8.GetBytes(reason);
         var length = Math.Min(text.Length, MaxReasonBytes);
@@ -133,18 +44,6 @@ internal sealed class JsonWebSocketFormat : IFrameFormat
         return new Frame(output.WrittenSpan.ToArray());
     }
 
-    private static ArrayBufferWriter<byte> Payload()
-    {
-        var payload = t_payload ??= new ArrayBufferWriter<byte>(1024);
-        payload.ResetWrittenCount();
-        return payload;
-    }
-
-    private static Frame Text(ArrayBufferWriter<byte> payload)
-    {
-        var length = payload.WrittenCount;
-        var output = new ArrayBufferWriter<byte>(length + 10);
-        WebSocketFrames.Write(output, WebSocketFrames.Text, payload.WrittenSpan);
-        return new Frame(output.WrittenSpan.ToArray());
-    }
+    /// <inheritdoc />
+    protected override void Write(IBufferWriter<byte> output, ReadOnlySpan<byte> message) => WebSocketFrames.Write(output, WebSocketFrames.Text, message);
 }

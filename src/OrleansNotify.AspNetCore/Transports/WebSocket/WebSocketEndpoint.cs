@@ -48,7 +48,7 @@ internal sealed partial class WebSocketEndpoint(INotifySessions sessions, Handsh
         if (!handshakes.TryEnter())
         {
             context.Response.Headers.RetryAfter = "1";
-            await Results.Problem("Too many connections, or too many at once; try again, or at another silo.", statusCode: StatusCodes.Status503ServiceUnavailable).ExecuteAsync(context);
+            await Results.Problem(HandshakeLimit.TooMany, statusCode: StatusCodes.Status503ServiceUnavailable).ExecuteAsync(context);
             return;
         }
         try

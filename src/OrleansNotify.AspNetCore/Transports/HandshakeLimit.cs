@@ -1,11 +1,14 @@
 using Microsoft.Extensions.Options;
 using OrleansNotify.AspNetCore.Limits;
 
-namespace OrleansNotify.AspNetCore.Transports.WebSocket;
+namespace OrleansNotify.AspNetCore.Transports;
 
 /// <summary>How many handshakes may be under way at once, and how many connections there may be, on this silo.</summary>
 internal sealed class HandshakeLimit(IOptions<LimitOptions> limits)
 {
+    /// <summary>What to say when there is no place.</summary>
+    public const string TooMany = "Too many connections, or too many at once; try again, or at another silo.";
+
     private int _handshakes;
     private int _connections;
 

@@ -4,7 +4,7 @@ using OrleansNotify.AspNetCore.Security;
 using OrleansNotify.AspNetCore.Security.Tokens;
 using OrleansNotify.Protocol;
 
-namespace OrleansNotify.AspNetCore.Transports.WebSocket;
+namespace OrleansNotify.AspNetCore.Transports;
 
 /// <summary>
 /// Where no tokens are asked for: who a connection is, from <c>?user=</c>, only where <c>Notify:Development:AllowUserParameter</c> is on. Anybody can claim
