@@ -15,7 +15,7 @@ public sealed class ApiKeyMatrixTests : IAsyncLifetime
 
     private static readonly string[] Open =
     [
-        "/", "/page/app.js", "/page/events.js", "/page/favicon.svg", "/page/json.js", "/page/notify.js", "/page/publish.js", "/page/stats.js", "/page/style.css", "/ws", "/health", "/health/live", "/health/ready", "/openapi/{documentName}.json", "/docs/{documentName?}", "/docs/favicon.svg", "/docs/scalar.js", "/docs/scalar.aspnetcore.js",
+        "/", "/page/app.js", "/page/events.js", "/page/favicon.svg", "/page/json.js", "/page/notify.js", "/page/publish.js", "/page/stats.js", "/page/style.css", "/sse", "/ws", "/health", "/health/live", "/health/ready", "/openapi/{documentName}.json", "/docs/{documentName?}", "/docs/favicon.svg", "/docs/scalar.js", "/docs/scalar.aspnetcore.js",
     ];
 
     private RunningServer _server = null!;
