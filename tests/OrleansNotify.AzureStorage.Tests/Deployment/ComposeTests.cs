@@ -157,6 +157,7 @@ public sealed partial class ComposeTests
         await client.Ended.WaitAsync(TimeSpan.FromSeconds(10), TimeProvider.System);
         await client.DisposeAsync();
         await Publish(http, channel, 2);
+        await StreamsRecover(http, channel, epoch);
 
         await using var again = await Connect(address);
         await again.Send(new { type = "subscribe", channel, recover = new { epoch, offset = 1 } });
@@ -164,6 +165,28 @@ public sealed partial class ComposeTests
         Assert.True(subscribed.Json.GetProperty("recovered").GetBoolean(), subscribed.Text);
         await Publish(http, channel, 3);
         Assert.Equal([(2UL, 2), (3UL, 3)], (await again.TakeEvents(2, channel, TimeSpan.FromSeconds(30))).Select(frame => (frame.Offset!.Value, N(frame))));
+    }
+
+    // Server-Sent Events pass the balancer as they come, and nothing binds who comes back to the silo it was on: each of the next connections goes elsewhere.
+    private static async Task StreamsRecover(HttpClient http, string channel, string epoch)
+    {
+        var streams = new List<SseClient>();
+        try
+        {
+            for (var i = 0; i < 2; i++)
+            {
+                streams.Add(await SseClient.ConnectAsync(http, $"channel={channel}", $"{epoch}:1"));
+                Assert.True((await streams[i].Next(TimeSpan.FromSeconds(30))).Frame.Json.GetProperty("recovered").GetBoolean());
+                Assert.Equal((2UL, 2), (await streams[i].Next()) is { Frame: var frame } ? (frame.Offset!.Value, N(frame)) : default);
+            }
+            var connections = (await http.GetFromJsonAsync<JsonElement>("api/connections")).GetProperty("connections").EnumerateArray();
+            Assert.Equal(2, connections.Select(connection => (connection.GetProperty("transport").GetString(), connection.GetProperty("silo").GetString())).Where(c => c.Item1 == "sse").Distinct().Count());
+        }
+        finally
+        {
+            foreach (var stream in streams)
+                await stream.DisposeAsync();
+        }
     }
 
     // The file's command and environment. Another address than a container's: the URL's 0.0.0.0:8080, azurite's ports, and what keeps silos of one machine apart and on it.

@@ -6,7 +6,7 @@ namespace OrleansNotify.Tests.Protocol;
 
 /// <summary>An example of PROTOCOL.md: what stands between two fences.</summary>
 /// <param name="Line">Of its opening fence, 1 for the first.</param>
-/// <param name="Kind"><c>ws</c> or <c>http</c>.</param>
+/// <param name="Kind"><c>ws</c>, <c>sse</c> or <c>http</c>.</param>
 /// <param name="Query">What stands behind the kind: the query of <c>/ws</c>.</param>
 /// <param name="Lines">Its lines.</param>
 internal sealed record ExampleBlock(int Line, string Kind, string Query, IReadOnlyList<string> Lines)

@@ -19,9 +19,10 @@ public sealed class ProtocolExamplesTests(ProtocolExamplesTests.ExampleServer ex
     [Fact]
     public void Every_block_of_the_document_is_an_example_that_is_run()
     {
-        Assert.All(ExampleBlock.All, block => Assert.Contains(block.Kind, new[] { "ws", "http" }));
+        Assert.All(ExampleBlock.All, block => Assert.Contains(block.Kind, new[] { "ws", "sse", "http" }));
         Assert.True(ExampleBlock.All.Count(block => block.Kind == "ws") >= 5, "WebSocket examples are missing.");
         Assert.True(ExampleBlock.All.Count(block => block.Kind == "http") >= 3, "HTTP examples are missing.");
+        Assert.Single(ExampleBlock.All, block => block.Kind == "sse");
     }
 
     [Theory]
@@ -52,6 +53,35 @@ public sealed class ProtocolExamplesTests(ProtocolExamplesTests.ExampleServer ex
         }
         await client.Send("""{"type":"ping","id":"the end"}""");
         Assert.Equal("""{"type":"pong","id":"the end"}""", (await client.Next()).Text); // nothing came that is not in the example
+    }
+
+    [Theory]
+    [MemberData(nameof(LinesOf), "sse")]
+    public async Task An_sse_example_is_true(int line)
+    {
+        var block = ExampleBlock.All.Single(candidate => candidate.Line == line);
+        SseClient? stream = null;
+        for (var i = 0; i < block.Lines.Count; i++)
+        {
+            var (text, where) = (_values.Fill(block.Lines[i][2..]), Where(block, i));
+            if (block.Lines[i].StartsWith(Receives, StringComparison.Ordinal))
+                _values.AssertMatches(text, (await stream!.Next()).Frame.Text, where);
+            else if (block.Lines[i].StartsWith(SomebodyPublishes, StringComparison.Ordinal))
+                await examples.Server.Http.Post("/api/events", text);
+            else
+            {
+                await Close(stream);
+                stream = await SseClient.ConnectAsync(examples.Server.Http, _values.Fill(block.Lines[i]["GET /sse?".Length..]));
+            }
+        }
+        await Close(stream);
+
+        static async Task Close(SseClient? stream)
+        {
+            Assert.Equal(0, stream?.Untaken ?? 0); // nothing came that is not in the example
+            if (stream is not null)
+                await stream.DisposeAsync();
+        }
     }
 
     [Theory]
