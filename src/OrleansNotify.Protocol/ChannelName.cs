@@ -103,7 +103,7 @@ public static class ChannelName
     }
 
     private static string StrangeCharacter(char character, int index) => character == '*'
-        ? $"'*' at position {index + 1} makes a pattern, and patterns are not available yet; name each channel."
+        ? $"'*' at position {index + 1} makes a pattern, which can only be subscribed to; name one channel."
         : $"the character {Show(character)} at position {index + 1} is not allowed; use A-Z a-z 0-9 _ - . : / # $ @ = + ~ ,";
 
     private static string Show(char character) => character is > ' ' and < '\x7f' ? $"'{character}'" : $"U+{(int)character:X4}";

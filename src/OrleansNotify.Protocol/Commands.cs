@@ -6,7 +6,7 @@ public abstract record ClientCommand(ReadOnlyMemory<byte> Id);
 
 /// <summary>Wants to receive a channel. At most one of <paramref name="History"/> and <paramref name="Recover"/> is set.</summary>
 /// <param name="Id">See <see cref="ClientCommand"/>.</param>
-/// <param name="Channel">A checked name.</param>
+/// <param name="Channel">A checked name, or a pattern.</param>
 /// <param name="History">Deliver this many of the newest publications first; null: none asked.</param>
 /// <param name="Recover">Deliver all missed since; null: none asked.</param>
 /// <param name="HasOptions">Whether any option beyond <c>channel</c> was used: such a client understands <c>position</c> frames.</param>
@@ -14,7 +14,18 @@ public sealed record SubscribeCommand(ReadOnlyMemory<byte> Id, string Channel, i
 {
     /// <summary>A subscription token, unchecked; null: none.</summary>
     public string? Token { get; init; }
+
+    /// <summary>Set when <see cref="Channel"/> is a pattern.</summary>
+    public ChannelPattern? Pattern { get; init; }
+
+    /// <summary>Of a pattern: deliver all missed since, in these channels that match it; each once.</summary>
+    public IReadOnlyList<ChannelRecovery> Recoveries { get; init; } = [];
 }
+
+/// <summary>The position a client had in one of a pattern's channels.</summary>
+/// <param name="Channel">A checked name.</param>
+/// <param name="From">The position.</param>
+public sealed record ChannelRecovery(string Channel, RecoverFrom From);
 
 /// <summary>The position a client had. An epoch that is not one of ours is kept as null: it can never be recovered, and is no error.</summary>
 /// <param name="Epoch">The epoch, or null when the text is none of ours.</param>
@@ -23,7 +34,7 @@ public sealed record RecoverFrom(ChannelEpoch? Epoch, ulong Offset);
 
 /// <summary>No longer wants a channel.</summary>
 /// <param name="Id">See <see cref="ClientCommand"/>.</param>
-/// <param name="Channel">A checked name.</param>
+/// <param name="Channel">A checked name, or a pattern.</param>
 public sealed record UnsubscribeCommand(ReadOnlyMemory<byte> Id, string Channel) : ClientCommand(Id);
 
 /// <summary>Application-level ping; answered by <c>pong</c>.</summary>

@@ -1,4 +1,5 @@
 using OrleansNotify.Grains.Silos;
+using OrleansNotify.Protocol;
 
 namespace OrleansNotify.AspNetCore.Api;
 

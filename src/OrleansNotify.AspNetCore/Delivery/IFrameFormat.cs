@@ -15,6 +15,9 @@ public interface IFrameFormat
     /// <summary>The reply to a subscribe.</summary>
     Frame Subscribed(ReadOnlySpan<byte> id, string channel, ChannelPosition position, bool recoverable, bool? recovered);
 
+    /// <summary>The reply to a subscribe to a pattern, which has no position of its own.</summary>
+    Frame SubscribedPattern(ReadOnlySpan<byte> id, string pattern);
+
     /// <summary>The reply to an unsubscribe.</summary>
     Frame Unsubscribed(ReadOnlySpan<byte> id, string channel);
 

@@ -31,6 +31,9 @@ internal sealed class ChannelCursor
     /// <summary>Whether something is held behind a hole.</summary>
     public bool HasHole => IsPlaced && _held.Count > 0;
 
+    /// <summary>The lowest offset held; null: none is.</summary>
+    public ulong? FirstHeld => _held.Count > 0 ? _held.Keys.First() : null;
+
     /// <summary>Takes what the stream brought.</summary>
     /// <param name="batch">Consecutive publications.</param>
     /// <param name="deliver">Gets what is to be delivered now, in order.</param>

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using OrleansNotify.AspNetCore.Delivery;
+using OrleansNotify.Grains.Patterns;
 using OrleansNotify.Grains.Streaming;
 using OrleansNotify.Protocol;
 
@@ -16,6 +17,8 @@ internal sealed partial class ChannelLane : ILaneHandler
 
     private readonly Dictionary<string, LocalChannel> _channels = new(StringComparer.Ordinal);
     private readonly List<LocalChannel> _toDeliver = [];
+    private readonly PatternIndex<PatternSubscription> _patterns = new();
+    private readonly List<PatternSubscription> _matching = [];
     private readonly LocalChannel.Surroundings _surroundings;
     private readonly ILogger _logger;
     private volatile bool _everyoneReady;
@@ -76,13 +79,17 @@ internal sealed partial class ChannelLane : ILaneHandler
         try
         {
             if (work is ChannelPublications batch)
-                _channels.GetValueOrDefault(name)?.Accept(batch);
+                (_channels.GetValueOrDefault(name) ?? CreateIfMatched(name))?.Accept(batch);
             else if (work is Addressed { Work: var item })
                 Accept(name, item);
             else if (work is SweepWork)
                 Sweep();
             else if (work is AttachAgain again)
                 AttachAgainInOrder(again.Channels);
+            else if (work is PatternJoin join)
+                Accept(join);
+            else if (work is PatternLeave leave)
+                Accept(leave);
         }
         catch (Exception exception)
         {
@@ -108,7 +115,7 @@ internal sealed partial class ChannelLane : ILaneHandler
                 (channel ?? Create(name)).Attach();
                 break;
             case ChannelPosition told:
-                channel?.Accept(told);
+                (channel ?? CreateIfMatched(name))?.Accept(told);
                 break;
             case AttachAnswer answer:
                 channel?.Accept(answer);
@@ -127,7 +134,59 @@ internal sealed partial class ChannelLane : ILaneHandler
         }
     }
 
-    private LocalChannel Create(string name) => _channels[name] = new LocalChannel(name, _surroundings);
+    private void Accept(PatternJoin join)
+    {
+        var joining = join.Subscription;
+        _patterns.Add(joining.Pattern, joining);
+        foreach (var (name, channel) in _channels)
+        {
+            if (joining.Pattern.Matches(name) && !joining.IsRecovering(name))
+                channel.Include(joining);
+        }
+        if (joining.LaneJoined())
+            join.FrontEnd.Joined(joining);
+    }
+
+    private void Accept(PatternLeave leave)
+    {
+        var leaving = leave.Subscription;
+        _patterns.Remove(leaving.Pattern, leaving);
+        foreach (var (name, channel) in _channels)
+        {
+            if (leaving.Pattern.Matches(name))
+                channel.Exclude(leaving);
+        }
+        if (leaving.LaneLeft())
+            leave.FrontEnd.Left(leaving, leave.Command);
+    }
+
+    private LocalChannel Create(string name)
+    {
+        var channel = _channels[name] = new LocalChannel(name, _surroundings);
+        foreach (var pattern in Matching(name))
+        {
+            if (!pattern.IsRecovering(name))
+                channel.Include(pattern);
+        }
+        return channel;
+    }
+
+    // A channel's grain streams here, or a beat tells of it, although nobody has asked for it by name: somebody has by a pattern.
+    private LocalChannel? CreateIfMatched(string name)
+    {
+        if (Matching(name).Count == 0)
+            return null;
+        var channel = Create(name);
+        channel.Attach();
+        return channel;
+    }
+
+    private List<PatternSubscription> Matching(string name)
+    {
+        _matching.Clear();
+        _patterns.Find(name, _matching);
+        return _matching;
+    }
 
     private void Sweep()
     {
@@ -160,6 +219,12 @@ internal sealed record LeaveWork(Subscription Subscription, UnsubscribeCommand? 
 
 /// <summary>A channel that reaches everyone is to be attached.</summary>
 internal sealed record EveryoneWork;
+
+/// <summary>A subscription to a pattern comes, to every lane.</summary>
+internal sealed record PatternJoin(PatternSubscription Subscription, NotifyFrontEnd FrontEnd);
+
+/// <summary>A subscription to a pattern goes, from every lane.</summary>
+internal sealed record PatternLeave(PatternSubscription Subscription, NotifyFrontEnd FrontEnd, UnsubscribeCommand? Command);
 
 /// <summary>Look for channels nobody wants.</summary>
 internal sealed record SweepWork;

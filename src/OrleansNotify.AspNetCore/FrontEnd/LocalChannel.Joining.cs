@@ -31,7 +31,10 @@ internal sealed partial class LocalChannel
             subscription.Joined?.TrySetResult();
             return;
         }
-        TakeOver(subscription);
+        if (subscription.By is not null && !Include(subscription))
+            return;
+        if (subscription.By is null)
+            TakeOver(subscription);
         var command = subscription.Command!;
         switch (command)
         {
@@ -176,7 +179,13 @@ internal sealed partial class LocalChannel
         var connection = subscription.Connection;
         Remove(subscription);
         subscription.Joined?.TrySetResult();
-        if (subscription.Command is { } command && connection.Remove(subscription))
+        if (subscription.By is not null)
+        {
+            Include(subscription.By); // it goes on from where the channel is once it can be reached
+            subscription.By.Recovered(name);
+            subscription.Send(connection.Format.Error(default, NotifyError.Internal, "The channel cannot be reached now, and was not recovered.", name));
+        }
+        else if (subscription.Command is { } command && connection.Remove(subscription))
         {
             world.Counts.Unsubscribed(name);
             world.Metrics.Error(NotifyError.Internal);
@@ -220,7 +229,9 @@ internal sealed partial class LocalChannel
     private void Answer(Subscription subscription, ChannelPosition position, bool? recovered, Publication[]? first = null)
     {
         var connection = subscription.Connection;
-        connection.Send(connection.Format.Subscribed(subscription.Command!.Id.Span, name, position, _recoverable, recovered));
+        subscription.Send(subscription.By is null
+            ? connection.Format.Subscribed(subscription.Command!.Id.Span, name, position, _recoverable, recovered)
+            : connection.Format.Position(name, position, recovered == true));
         subscription.EpochSeen = EpochCount;
         if (first is not { Length: > 0 })
         {
@@ -280,7 +291,7 @@ internal sealed partial class LocalChannel
         subscription.Command = null;
         subscription.Request = null;
         while (subscription.Held is { Count: > 0 } held)
-            subscription.Connection.Send(held.Dequeue());
+            subscription.Send(held.Dequeue());
         subscription.DropHeld();
         AddLive(subscription);
         subscription.Joined?.TrySetResult();
@@ -298,6 +309,7 @@ internal sealed partial class LocalChannel
     // The client's own subscription takes the place of the one it has without asking, at this very offset.
     private void TakeOver(Subscription subscription)
     {
+        TakeOverPatterned(subscription.Connection);
         if (_asked is null)
             return;
         var given = _live.Find(s => s.IsImplicit && ReferenceEquals(s.Connection, subscription.Connection));
@@ -324,6 +336,8 @@ internal sealed partial class LocalChannel
             _asked.Remove(subscription.Connection);
         subscription.State = SubscriptionState.Ended;
         subscription.DropHeld();
+        if (subscription.By is null)
+            GiveBackPatterned(subscription.Connection);
     }
 
     private void Hold(Subscription subscription)

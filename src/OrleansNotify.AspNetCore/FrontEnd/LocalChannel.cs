@@ -128,7 +128,7 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
         _recoverable = reply.Recoverable;
         world.Attached.Attached(name, reply.Host, answer.Number);
         if (!_cursor.IsPlaced)
-            _cursor.Place(reply.Position, _deliver);
+            _cursor.Place(PlaceFor(reply), _deliver);
         else if (reply.Position.Epoch > _cursor.Epoch)
             Follow(reply.Position.Epoch);
         if (_deliver.Count > 0)
@@ -160,7 +160,10 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
                 DeliverToEveryone();
         }
         if (at > 0)
+        {
+            _usedAt = world.Time.GetTimestamp();
             world.Metrics.PublishToWritten(world.Time.GetUtcNow() - _deliver[^1].PublishedAt);
+        }
         _deliver.Clear();
     }
 
@@ -171,7 +174,7 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
         if (frame is null)
             return;
         subscription.EpochSeen = EpochCount;
-        connection.Send(frame);
+        subscription.Send(frame);
     }
 
     private void DeliverToEveryone()
@@ -201,7 +204,7 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
         {
             subscription.Has = 0;
             if (subscription.HasOptions)
-                subscription.Connection.Send(subscription.Connection.Format.Position(name, _cursor.Position, recovered: false));
+                subscription.Send(subscription.Connection.Format.Position(name, _cursor.Position, recovered: false));
         }
         foreach (var subscription in _catchingUp.ToArray())
         {
@@ -273,7 +276,7 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
             world.Metrics.GapTold();
             var position = new ChannelPosition(_cursor.Epoch, lostTo);
             foreach (var subscription in _live.Where(s => s.HasOptions))
-                subscription.Connection.Send(subscription.Connection.Format.Position(name, position, recovered: false));
+                subscription.Send(subscription.Connection.Format.Position(name, position, recovered: false));
             foreach (var subscription in _catchingUp.Where(s => s.HasOptions))
                 Hold(subscription, subscription.Connection.Format.Position(name, position, recovered: false));
         }
@@ -285,7 +288,7 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
     /// <returns>True when the channel is to be forgotten.</returns>
     public bool DetachIfIdle(TimeSpan after)
     {
-        if (IsWanted || _attaching)
+        if ((IsWanted && !IsIdlePattern(after)) || _attaching)
         {
             _idleSince = 0;
             return false;

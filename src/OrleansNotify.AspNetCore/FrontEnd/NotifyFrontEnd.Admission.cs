@@ -46,7 +46,7 @@ internal sealed partial class NotifyFrontEnd
     public void Renew(Connection connection, Identity identity)
     {
         connection.Identity = identity;
-        foreach (var subscription in connection.RemoveWhere(s => _sessions.Access.Check(s.Channel, identity, s.Expires is not null) is not null))
+        foreach (var subscription in connection.RemoveWhere(s => _sessions.Access.Check(s, identity) is not null))
             Drop(subscription, NotifyError.PermissionDenied);
         _ = AttachGiven(connection, identity);
     }

@@ -8,6 +8,7 @@ using OrleansNotify.AspNetCore.Security;
 using OrleansNotify.AspNetCore.Security.Tokens;
 using OrleansNotify.AspNetCore.Telemetry;
 using OrleansNotify.Grains.Channels;
+using OrleansNotify.Grains.Patterns;
 using OrleansNotify.Grains.Silos;
 using OrleansNotify.Grains.Streaming;
 using OrleansNotify.Protocol;
@@ -27,6 +28,7 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
     private readonly SubscriptionCounts _counts;
     private readonly ChannelCalls _calls;
     private readonly BeatMonitor _beats;
+    private readonly IOwnPatterns _patterns;
     private readonly TokenVerifier _tokens;
     private readonly Session.Surroundings _sessions;
     private readonly LimitOptions _limits;
@@ -44,12 +46,13 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
         NotifyMetrics metrics,
         ChannelNamespaces namespaces,
         ChannelPublisher publisher,
+        IOwnPatterns patterns,
         TokenVerifier tokens,
         IOptions<LimitOptions> limits,
         TimeProvider time,
         ILogger<NotifyFrontEnd> logger)
     {
-        (_calls, _beats, _connections, _counts, _tokens, _limits, _time, _logger) = (calls, beats, connections, counts, tokens, limits.Value, time, logger);
+        (_calls, _beats, _connections, _counts, _patterns, _tokens, _limits, _time, _logger) = (calls, beats, connections, counts, patterns, tokens, limits.Value, time, logger);
         Metrics = metrics;
         _sessions = new Session.Surroundings(new ChannelAccess(namespaces), namespaces, calls, publisher, tokens, new CommandRates(_limits), _limits.SubscriptionsPerConnection);
         // As many lanes as processors: more would only take turns.
@@ -155,7 +158,10 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
     public void Leave(Subscription subscription, UnsubscribeCommand? command)
     {
         _counts.Unsubscribed(subscription.Channel);
-        Post(subscription.Channel, new LeaveWork(subscription, command));
+        if (subscription.ByPattern is { } pattern)
+            _ = Leave(pattern, command);
+        else
+            Post(subscription.Channel, new LeaveWork(subscription, command));
     }
 
     /// <inheritdoc />

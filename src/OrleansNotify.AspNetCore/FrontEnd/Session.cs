@@ -53,6 +53,9 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
         }
         switch (command)
         {
+            case SubscribeCommand { Pattern: { } pattern } subscribe:
+                Subscribe(subscribe, pattern, identity);
+                return ValueTask.CompletedTask;
             case SubscribeCommand { Token: { } token } subscribe:
                 return Subscribe(subscribe, token, identity);
             case SubscribeCommand subscribe:
@@ -163,18 +166,42 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
             return;
         }
         var subscription = new Subscription(connection, command.Channel, command) { Expires = expires };
+        if (TryAdd(subscription, command))
+            frontEnd.Join(subscription);
+    }
+
+    private void Subscribe(SubscribeCommand command, ChannelPattern pattern, Identity identity)
+    {
+        if (command.Token is not null)
+        {
+            Fail(command.Id, NotifyError.BadRequest, "A subscription token is for one channel; a pattern is granted by the connection token (\"subs\").");
+            return;
+        }
+        if (world.Access.Check(pattern, identity) is { } refusal)
+        {
+            Fail(command.Id, refusal.Code, refusal.Message, command.Channel);
+            return;
+        }
+        var subscription = new Subscription(connection, command.Channel, command);
+        if (TryAdd(subscription, command))
+            frontEnd.Join(subscription, pattern);
+    }
+
+    private bool TryAdd(Subscription subscription, SubscribeCommand command)
+    {
         switch (connection.TryAdd(subscription, world.MaxSubscriptions))
         {
             case NotifyError.AlreadySubscribed:
                 Fail(command.Id, NotifyError.AlreadySubscribed, "Already subscribed to this channel; unsubscribe first to change options.", command.Channel);
-                return;
+                return false;
             case NotifyError.LimitExceeded:
                 Fail(command.Id, NotifyError.LimitExceeded, $"At most {world.MaxSubscriptions} subscriptions per connection; unsubscribe from one, or open another connection.", command.Channel);
-                return;
+                return false;
             case not null:
-                return; // it ends
+                return false; // it ends
+            default:
+                return true;
         }
-        frontEnd.Join(subscription);
     }
 
     private void Unsubscribe(UnsubscribeCommand command)

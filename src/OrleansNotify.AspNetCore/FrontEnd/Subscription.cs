@@ -5,10 +5,12 @@ namespace OrleansNotify.AspNetCore.FrontEnd;
 
 /// <summary>A connection's interest in a channel. After it is handed over, only the channel's worker touches it.</summary>
 /// <param name="connection">Whose.</param>
-/// <param name="channel">In what.</param>
+/// <param name="channel">In what: a name, or a pattern.</param>
 /// <param name="command">The command that asked for it; null for one the server gives unasked (a user's own channel, one that its token gives).</param>
 internal sealed class Subscription(Connection connection, string channel, SubscribeCommand? command)
 {
+    private readonly bool _hasOptions = command?.HasOptions ?? false;
+
     /// <summary>Whose.</summary>
     public Connection Connection => connection;
 
@@ -22,7 +24,13 @@ internal sealed class Subscription(Connection connection, string channel, Subscr
     public bool IsImplicit { get; } = command is null;
 
     /// <summary>Whether the client used options, and so understands position frames.</summary>
-    public bool HasOptions { get; } = command?.HasOptions ?? false;
+    public bool HasOptions => By?.Subscription.HasOptions ?? _hasOptions;
+
+    /// <summary>Set when it is one of a pattern's channels: the pattern's subscription. The connection knows only that.</summary>
+    public PatternSubscription? By { get; set; }
+
+    /// <summary>Set when it is a subscription to a pattern: what the lanes know of it.</summary>
+    public PatternSubscription? ByPattern { get; set; }
 
     /// <summary>When the token that allows it expires, clock skew included; null: it needs none.</summary>
     public DateTimeOffset? Expires { get; init; }
@@ -59,6 +67,15 @@ internal sealed class Subscription(Connection connection, string channel, Subscr
 
     /// <summary>Completes when it has joined or failed; set only where somebody waits.</summary>
     public TaskCompletionSource? Joined { get; set; }
+
+    /// <summary>Sends a frame.</summary>
+    public void Send(Frame frame)
+    {
+        if (By is null)
+            connection.Send(frame);
+        else
+            By.Send(frame);
+    }
 
     /// <summary>Lets go of the frames that waited.</summary>
     public void DropHeld()

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using OrleansNotify.AspNetCore.Api;
 using OrleansNotify.Protocol;
 
 namespace OrleansNotify.AspNetCore.Security;
@@ -49,6 +48,9 @@ internal sealed class ChannelGrants
     /// <summary>Whether they cover a channel.</summary>
     /// <param name="channel">A checked name.</param>
     public bool Cover(string channel) => IsEverything || _names.Contains(channel) || _patterns.Exists(pattern => pattern.Matches(channel));
+
+    /// <summary>Whether they cover every channel that a pattern matches, now or ever.</summary>
+    public bool Cover(ChannelPattern pattern) => IsEverything || _patterns.Exists(granted => granted.Covers(pattern));
 
     private bool TryAdd(string? text)
     {

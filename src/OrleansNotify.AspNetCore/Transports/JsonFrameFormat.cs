@@ -34,6 +34,14 @@ internal abstract class JsonFrameFormat : IFrameFormat
     }
 
     /// <inheritdoc />
+    public Frame SubscribedPattern(ReadOnlySpan<byte> id, string pattern)
+    {
+        var message = Message();
+        JsonReplyWriter.WriteSubscribed(message, id, pattern);
+        return Framed(message);
+    }
+
+    /// <inheritdoc />
     public Frame Unsubscribed(ReadOnlySpan<byte> id, string channel)
     {
         var message = Message();

@@ -40,9 +40,12 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     private bool _isKeptForEver;
 
     /// <inheritdoc />
-    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _name = this.GetPrimaryKeyString();
+        // Not before every front-end is known that wants it by pattern: what it accepted would be missing there.
+        if (ChannelPattern.CanMatch(_name, out _))
+            await world.Patterns.WhenKnown().WaitAsync(cancellationToken);
         var options = ChannelName.TryCheck(_name, out _) ? world.Namespaces.Find(_name) : null;
         _isKnown = options is not null;
         options ??= new NamespaceOptions { Class = ChannelClass.Ephemeral };
@@ -55,12 +58,11 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
             var durable = world.Durable!; // or the host would not have started
             _durable = new DurableChannel(this, () => new ChannelLog(durable.Storage, this.GetGrainId(), durable.Codec), durable, options);
             _durable.Start();
-            return Task.CompletedTask;
+            return;
         }
         Begin(_moved?.Sequence is null
             ? new ChannelSequence(options, world.Epochs.Next(), world.Time)
             : new ChannelSequence(options, _moved.Sequence, world.Time));
-        return Task.CompletedTask;
     }
 
     private void Begin(ChannelSequence sequence)
@@ -129,9 +131,9 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         if (isSuperseded)
             return new AttachReply(true, default, world.Silo.SiloAddress, _isRecoverable);
         _hasTold = true;
-        world.Table.Attach(_hosted!, attachment.FrontEnd, attachment.Number);
+        var invitedAt = world.Table.Attach(_hosted!, attachment.FrontEnd, attachment.Number);
         KeepAlive();
-        return new AttachReply(false, _sequence.Position, world.Silo.SiloAddress, _isRecoverable);
+        return new AttachReply(false, _sequence.Position, world.Silo.SiloAddress, _isRecoverable, invitedAt);
     }
 
     /// <inheritdoc />
@@ -236,6 +238,8 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     private void Stream(Publication[] publications)
     {
         var attached = _hosted!.Attachments.Current;
+        if (_hosted.Invited is { Length: > 0 } invited)
+            attached = [.. attached, .. invited];
         if (attached.Length > 0)
         {
             var from = 0;

@@ -7,6 +7,7 @@ using Orleans.Configuration;
 using Orleans.Serialization;
 using Orleans.Storage;
 using OrleansNotify.Grains.Channels.Durable;
+using OrleansNotify.Grains.Patterns;
 using OrleansNotify.Grains.Silos;
 using OrleansNotify.Grains.Streaming;
 
@@ -43,6 +44,13 @@ public static class ChannelHosting
         services.AddOptions<BeatOptions>().Bind(configuration.GetSection(BeatOptions.Section)).ValidateOnStart();
         services.AddSingleton<IValidateOptions<BeatOptions>, BeatOptionsLimits>();
 
+        services.AddPlacementDirector<PinnedToSilo, PinnedToSiloDirector>();
+        services.AddSingleton<PatternTable>();
+        services.AddSingleton<PatternReplica>();
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<PatternReplica>());
+        services.AddSingleton<PatternSilos>();
+        services.AddSingleton<OwnPatterns>();
+        services.AddSingleton<IOwnPatterns>(provider => provider.GetRequiredService<OwnPatterns>());
         services.AddSingleton<AttachmentTable>();
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, BeatSender>();
         services.AddSingleton(NewPulse);
@@ -108,6 +116,7 @@ public static class ChannelHosting
         provider.GetRequiredService<ChannelNamespaces>(),
         provider.GetRequiredService<ChannelEpochs>(),
         provider.GetRequiredService<AttachmentTable>(),
+        provider.GetRequiredService<PatternReplica>(),
         provider.GetRequiredService<IFrontEndStreams>(),
         provider.GetRequiredService<Moves>(),
         NewDurable(provider),

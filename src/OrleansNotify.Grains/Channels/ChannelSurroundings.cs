@@ -1,4 +1,5 @@
 using OrleansNotify.Grains.Channels.Durable;
+using OrleansNotify.Grains.Patterns;
 using OrleansNotify.Grains.Silos;
 using OrleansNotify.Grains.Streaming;
 
@@ -10,6 +11,7 @@ namespace OrleansNotify.Grains.Channels;
 /// <param name="Namespaces">What a channel's name selects.</param>
 /// <param name="Epochs">Makes epochs.</param>
 /// <param name="Table">Who is attached.</param>
+/// <param name="Patterns">Lets no channel live before all patterns are known.</param>
 /// <param name="Streams">Where publications go.</param>
 /// <param name="Moves">Where channels go when the silo stops.</param>
 /// <param name="Durable">What durable channels need; null where no store is configured.</param>
@@ -21,6 +23,7 @@ internal sealed record ChannelSurroundings(
     ChannelNamespaces Namespaces,
     ChannelEpochs Epochs,
     AttachmentTable Table,
+    PatternReplica Patterns,
     IFrontEndStreams Streams,
     Moves Moves,
     DurableSurroundings? Durable,

@@ -54,12 +54,14 @@ public readonly record struct Attachment(
 /// <param name="Position">Everything behind it will come through the stream.</param>
 /// <param name="Host">The silo the channel lives on, whose beats cover this attachment.</param>
 /// <param name="Recoverable">Whether the channel keeps history.</param>
+/// <param name="InvitedAt">Where the channel stood when it began to stream to the front-end by itself, for a pattern of the front-end's; null: it did not.</param>
 [GenerateSerializer, Immutable, Alias("notify.AttachReply")]
 public sealed record AttachReply(
     [property: Id(0)] bool Superseded,
     [property: Id(1)] ChannelPosition Position,
     [property: Id(2)] SiloAddress Host,
-    [property: Id(3)] bool Recoverable);
+    [property: Id(3)] bool Recoverable,
+    [property: Id(4)] ChannelPosition? InvitedAt = null);
 
 /// <summary>Asks for publications with Since &lt; offset ≤ Until of the current epoch.</summary>
 /// <param name="Since">Exclusive; 0 reads from the oldest kept.</param>

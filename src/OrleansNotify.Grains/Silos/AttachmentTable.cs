@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using OrleansNotify.Grains.Channels;
+using OrleansNotify.Grains.Patterns;
 using OrleansNotify.Grains.Streaming;
 using OrleansNotify.Protocol;
 
@@ -10,7 +11,8 @@ namespace OrleansNotify.Grains.Silos;
 /// other silos ask come in on other threads. One per silo; thread-safe.
 /// </summary>
 /// <param name="time">Ages are measured on its monotonic clock.</param>
-internal sealed class AttachmentTable(TimeProvider time)
+/// <param name="patterns">Which front-ends want what by pattern.</param>
+internal sealed class AttachmentTable(TimeProvider time, PatternTable patterns)
 {
     /// <summary>
     /// How long an attachment is safe from <see cref="Reconcile"/>: the answer to its attach may still be under way to the front-end, which names it
@@ -37,6 +39,38 @@ internal sealed class AttachmentTable(TimeProvider time)
                 else
                     channel.Attachments.Detach(moved.FrontEnd, moved.Number);
             }
+            // It is in the table by now: whoever changes the patterns finds it there, or it finds the change here.
+            foreach (var frontEnd in patterns.Wanting(channel.Name))
+                Invite(channel, frontEnd);
+        }
+    }
+
+    /// <summary>The patterns of a front-end have changed.</summary>
+    /// <param name="frontEnd">Whose.</param>
+    /// <param name="added">Channels that match these invite it.</param>
+    /// <param name="hasLess">Whether others are gone: invitations that no pattern is behind any more end.</param>
+    public void Invite(SiloAddress frontEnd, IEnumerable<string> added, bool hasLess)
+    {
+        var news = new PatternIndex<bool>();
+        foreach (var text in added)
+        {
+            if (ChannelPattern.TryParse(text, out var pattern))
+                news.Add(pattern, true);
+        }
+        if (news.IsEmpty && !hasLess)
+            return;
+        List<bool> found = [];
+        foreach (var channel in _channels.Values)
+        {
+            found.Clear();
+            news.Find(channel.Name, found);
+            if (found.Count == 0 && !(hasLess && Array.Exists(channel.Invited, invited => invited.FrontEnd.Address.Equals(frontEnd))))
+                continue;
+            lock (_lock)
+            {
+                if (!InviteIfWanted(channel, frontEnd))
+                    Uninvite(channel, frontEnd);
+            }
         }
     }
 
@@ -58,14 +92,16 @@ internal sealed class AttachmentTable(TimeProvider time)
     }
 
     /// <summary>Attaches a front-end, by the rule of numbers; also a sign of life of the front-end.</summary>
-    public void Attach(HostedChannel channel, SiloAddress frontEnd, long number)
+    /// <returns>Where the channel stood when the front-end was invited, if that is what it answers; else null.</returns>
+    public ChannelPosition? Attach(HostedChannel channel, SiloAddress frontEnd, long number)
     {
         lock (_lock)
         {
             if (channel.Attachments.IsNews(frontEnd, number))
-                Put(channel, frontEnd, number);
-            else if (_frontEnds.TryGetValue(frontEnd, out var served))
+                return Put(channel, frontEnd, number).InvitedAt;
+            if (_frontEnds.TryGetValue(frontEnd, out var served))
                 served.Renew(time.GetTimestamp());
+            return null;
         }
     }
 
@@ -75,7 +111,10 @@ internal sealed class AttachmentTable(TimeProvider time)
         lock (_lock)
         {
             if (channel.Attachments.Detach(frontEnd, number) is { } attached)
+            {
                 attached.FrontEnd.Remove(attached);
+                InviteIfWanted(channel, frontEnd);
+            }
         }
     }
 
@@ -130,7 +169,7 @@ internal sealed class AttachmentTable(TimeProvider time)
     {
         ServedFrontEnd[] toTell;
         lock (_lock)
-            toTell = [.. _frontEnds.Values.Where(f => f.Count > 0 || f.Ended.Count > 0)];
+            toTell = [.. _frontEnds.Values.Where(f => f.Count > 0 || f.Ended.Count > 0 || !f.Changed.IsEmpty)];
         List<SiloAddress> refused = [];
         foreach (var frontEnd in toTell)
         {
@@ -169,6 +208,7 @@ internal sealed class AttachmentTable(TimeProvider time)
     public void Forget(SiloAddress frontEnd)
     {
         List<HostedChannel> detached = [];
+        patterns.Forget(frontEnd);
         lock (_lock)
         {
             if (_frontEnds.Remove(frontEnd, out var served))
@@ -177,7 +217,10 @@ internal sealed class AttachmentTable(TimeProvider time)
                     Drop(attached, detached);
             }
             foreach (var channel in _channels.Values)
+            {
                 channel.Attachments.Forget(frontEnd);
+                Uninvite(channel, frontEnd);
+            }
         }
         Tell(detached);
     }
@@ -211,7 +254,11 @@ internal sealed class AttachmentTable(TimeProvider time)
     {
         var served = Serve(frontEnd);
         served.Renew(time.GetTimestamp());
-        var attached = new AttachedFrontEnd(channel, served, number, time.GetTimestamp());
+        // The answer may be lost on the way: for a while the next attach gets the same one.
+        var invitedAt = Array.Find(channel.Invited, invited => invited.FrontEnd == served)?.InvitedAt
+            ?? (channel.Attachments.Find(frontEnd) is { } repeated && !IsSettled(repeated) ? repeated.InvitedAt : null);
+        Uninvite(channel, frontEnd);
+        var attached = new AttachedFrontEnd(channel, served, number, time.GetTimestamp(), invitedAt);
         channel.Attachments.Attach(frontEnd, number, attached);
         // The one before, of this activation or of one that is just ending.
         if (served.Attached.GetValueOrDefault(channel.Name) is { } former)
@@ -227,10 +274,31 @@ internal sealed class AttachmentTable(TimeProvider time)
         return served;
     }
 
-    private static void Drop(AttachedFrontEnd attached, List<HostedChannel> detached)
+    private bool InviteIfWanted(HostedChannel channel, SiloAddress frontEnd)
+    {
+        if (!patterns.Wanting(channel.Name).Contains(frontEnd))
+            return false;
+        Invite(channel, frontEnd);
+        return true;
+    }
+
+    private void Invite(HostedChannel channel, SiloAddress frontEnd)
+    {
+        if (channel.Attachments.Find(frontEnd) is null && !Array.Exists(channel.Invited, invited => invited.FrontEnd.Address.Equals(frontEnd)))
+            channel.Invited = [.. channel.Invited, new AttachedFrontEnd(channel, Serve(frontEnd), 0, time.GetTimestamp(), channel.Position)];
+    }
+
+    private static void Uninvite(HostedChannel channel, SiloAddress frontEnd)
+    {
+        if (channel.Invited.Length > 0)
+            channel.Invited = [.. channel.Invited.Where(invited => !invited.FrontEnd.Address.Equals(frontEnd))];
+    }
+
+    private void Drop(AttachedFrontEnd attached, List<HostedChannel> detached)
     {
         attached.FrontEnd.Remove(attached);
         attached.Channel.Attachments.Detach(attached.FrontEnd.Address, attached.Number);
+        InviteIfWanted(attached.Channel, attached.FrontEnd.Address);
         if (attached.Channel.Attachments.Current.Length == 0)
             detached.Add(attached.Channel);
     }

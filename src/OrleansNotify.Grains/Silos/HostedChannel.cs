@@ -12,12 +12,20 @@ internal sealed class HostedChannel(string name, Action lastDetached)
     private object _epoch = ChannelEpoch.None;
     private ulong _offset;
     private int _history;
+    private AttachedFrontEnd[] _invited = [];
 
     /// <summary>The channel.</summary>
     public string Name => name;
 
     /// <summary>Its front-ends; written under the lock of the table this is in.</summary>
     public Attachments<AttachedFrontEnd> Attachments { get; } = new();
+
+    /// <summary>Front-ends that want the channel by a pattern and have not attached: each publication goes to them, too, and makes them attach. Never changed, only replaced, under the lock of the table.</summary>
+    public AttachedFrontEnd[] Invited
+    {
+        get => Volatile.Read(ref _invited);
+        set => Volatile.Write(ref _invited, value);
+    }
 
     /// <summary>Where the channel stands: all up to here has gone into the streams, or was refused by them.</summary>
     public ChannelPosition Position => new((ChannelEpoch)Volatile.Read(ref _epoch), Volatile.Read(ref _offset));
@@ -46,18 +54,21 @@ internal sealed class HostedChannel(string name, Action lastDetached)
         Interlocked.MemoryBarrier();
         foreach (var attached in Attachments.Current)
             attached.MarkChanged();
+        foreach (var invited in Invited)
+            invited.MarkChanged();
     }
 
     /// <summary>The last attachment has ended.</summary>
     public void LastDetached() => lastDetached();
 }
 
-/// <summary>One attachment.</summary>
+/// <summary>One attachment, or the invitation to one.</summary>
 /// <param name="channel">The channel.</param>
 /// <param name="frontEnd">The front-end.</param>
-/// <param name="number">Of the attach.</param>
+/// <param name="number">Of the attach; 0: invited.</param>
 /// <param name="since">When, as a timestamp.</param>
-internal sealed class AttachedFrontEnd(HostedChannel channel, ServedFrontEnd frontEnd, long number, long since)
+/// <param name="invitedAt">Where the channel stood when the front-end was invited; null: it was not, or is attached for long.</param>
+internal sealed class AttachedFrontEnd(HostedChannel channel, ServedFrontEnd frontEnd, long number, long since, ChannelPosition? invitedAt = null)
 {
     private int _changed;
 
@@ -72,6 +83,12 @@ internal sealed class AttachedFrontEnd(HostedChannel channel, ServedFrontEnd fro
 
     /// <summary>When, as a timestamp.</summary>
     public long Since => since;
+
+    /// <summary>Where the channel stood when the front-end was invited: what came since is due to it.</summary>
+    public ChannelPosition? InvitedAt => invitedAt;
+
+    /// <summary>Whether this is an invitation that still stands.</summary>
+    public bool IsInvitation => number == 0 && Array.IndexOf(channel.Invited, this) >= 0;
 
     /// <summary>Has the next beat tell the channel's position.</summary>
     public void MarkChanged()

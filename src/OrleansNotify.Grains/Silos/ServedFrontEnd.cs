@@ -100,7 +100,7 @@ internal sealed class ServedFrontEnd(SiloAddress address, long now)
             for (; left > 0 && bytes < BeatBytes && Changed.TryDequeue(out var attached); left--)
             {
                 attached.ClearChanged();
-                if (!Holds(attached))
+                if (!Holds(attached) && !attached.IsInvitation)
                     continue;
                 told.Add(attached);
                 changed.Add(new ChangedChannel(attached.Channel.Name, attached.Channel.Position));

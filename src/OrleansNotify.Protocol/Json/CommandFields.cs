@@ -98,7 +98,54 @@ internal ref struct CommandFields
     }
 
     /// <summary>The channel, checked.</summary>
-    public bool TryChannel(out string channel)
+    public bool TryChannel(out string channel) => TryChannelText(out channel) && (ChannelName.TryCheck(channel, out var problem) || Fail(problem));
+
+    /// <summary>The channel, checked, or a pattern.</summary>
+    public bool TryChannelOrPattern(out string channel, out ChannelPattern? pattern)
+    {
+        pattern = null;
+        if (!TryChannelText(out channel))
+            return false;
+        if (!ChannelPattern.IsMeant(channel))
+            return ChannelName.TryCheck(channel, out var problem) || Fail(problem);
+        return ChannelPattern.TryParse(channel, out pattern)
+            || Fail("Invalid channel: a pattern is a name whose levels may be '*' (one level), the last also '**' (one or more), without '$', '@' and '#', and with no '*' in its namespace.");
+    }
+
+    /// <summary>Positions of channels that a pattern matches; none when left out.</summary>
+    public bool TryRecoveries(ChannelPattern pattern, int max, out IReadOnlyList<ChannelRecovery> recoveries)
+    {
+        recoveries = [];
+        if (!Has(CommandField.Recover))
+            return true;
+        const string Shape = "[{\"channel\":\"…\",\"epoch\":\"…\",\"offset\":0}, …]";
+        if (_slices[(int)CommandField.Recover].Kind != JsonTokenType.StartArray)
+            return Fail(Expected(CommandField.Recover, $"a list of positions {Shape} for a pattern"));
+        var raw = Raw(CommandField.Recover);
+        var found = new Dictionary<string, ChannelRecovery>(StringComparer.Ordinal);
+        var reader = Over(raw);
+        reader.Read();
+        for (var entry = 1; reader.Read() && reader.TokenType != JsonTokenType.EndArray; entry++)
+        {
+            if (entry > max)
+                return Fail($"\"recover\" may list at most {max} channels.");
+            if (reader.TokenType != JsonTokenType.StartObject)
+                return Fail($"\"recover\" entry {entry} must be an object {{\"channel\":\"…\",\"epoch\":\"…\",\"offset\":0}}, not {Kind(reader.TokenType)}.");
+            var start = (int)reader.TokenStartIndex;
+            reader.Skip();
+            var of = new PositionReader(raw[start..(int)reader.BytesConsumed], $"recover[{entry - 1}]");
+            if (!of.TryRead(out var channel, out var from))
+                return Fail(of.Problem!);
+            if (channel is null || !ChannelName.TryCheck(channel, out _) || !pattern.Matches(channel))
+                return Fail($"\"recover\" entry {entry} must name a channel that the pattern matches, as \"channel\".");
+            if (!found.TryAdd(channel, new ChannelRecovery(channel, from!)))
+                return Fail($"\"recover\" names {channel} twice.");
+        }
+        recoveries = [.. found.Values];
+        return true;
+    }
+
+    private bool TryChannelText(out string channel)
     {
         channel = "";
         var slice = _slices[(int)CommandField.Channel];
@@ -109,7 +156,7 @@ internal ref struct CommandFields
         if (slice.Length > (ChannelName.MaxLength * BytesPerCharacter) + 2)
             return Fail($"Invalid channel: the name is too long; it takes 1 to {ChannelName.MaxLength} characters.");
         channel = Text(Raw(CommandField.Channel));
-        return ChannelName.TryCheck(channel, out var problem) || Fail(problem);
+        return true;
     }
 
     /// <summary>True or false; null when left out.</summary>
@@ -169,38 +216,65 @@ internal ref struct CommandFields
         position = null;
         if (!Has(field))
             return true;
-        const string Shape = "an object {\"epoch\":\"…\",\"offset\":0}";
         if (_slices[(int)field].Kind != JsonTokenType.StartObject)
-            return Fail(Expected(field, Shape));
-        ChannelEpoch? epoch = null;
-        ulong offset = 0;
-        var (hasEpoch, hasOffset) = (false, false);
-        var reader = Over(Raw(field));
-        reader.Read();
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            return Fail(Expected(field, PositionReader.Shape));
+        var reader = new PositionReader(Raw(field), Name(field));
+        return reader.TryRead(out _, out position) || Fail(reader.Problem!);
+    }
+
+    /// <summary>One position: an object with epoch and offset, and in a list of them with the channel.</summary>
+    private ref struct PositionReader(ReadOnlySpan<byte> raw, string name)
+    {
+        public const string Shape = "an object {\"epoch\":\"…\",\"offset\":0}";
+
+        private readonly ReadOnlySpan<byte> _raw = raw;
+
+        public string? Problem { get; private set; }
+
+        public bool TryRead(out string? channel, out RecoverFrom? position)
         {
-            var isEpoch = reader.ValueTextEquals("epoch"u8);
-            var isOffset = reader.ValueTextEquals("offset"u8);
+            (channel, position) = (null, null);
+            ChannelEpoch? epoch = null;
+            ulong offset = 0;
+            var (hasEpoch, hasOffset) = (false, false);
+            var reader = Over(_raw);
             reader.Read();
-            if (isEpoch)
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
-                if (reader.TokenType != JsonTokenType.String)
-                    return Fail($"\"{Name(field)}.epoch\" must be a string, as the server sent it, not {Kind(reader.TokenType)}.");
-                hasEpoch = true;
-                epoch = EpochOf(ref reader);
+                var isEpoch = reader.ValueTextEquals("epoch"u8);
+                var isOffset = reader.ValueTextEquals("offset"u8);
+                var isChannel = reader.ValueTextEquals("channel"u8);
+                reader.Read();
+                if (isEpoch)
+                {
+                    if (reader.TokenType != JsonTokenType.String)
+                        return Fail($"\"{name}.epoch\" must be a string, as the server sent it, not {Kind(reader.TokenType)}.");
+                    hasEpoch = true;
+                    epoch = EpochOf(ref reader);
+                }
+                else if (isOffset)
+                {
+                    if (reader.TokenType != JsonTokenType.Number || !TryWhole(reader.ValueSpan, out offset))
+                        return Fail($"\"{name}.offset\" must be a whole number from 0 to {ulong.MaxValue}, in digits only.");
+                    hasOffset = true;
+                }
+                else if (isChannel && reader.TokenType == JsonTokenType.String && reader.ValueSpan.Length <= ChannelName.MaxLength * BytesPerCharacter)
+                {
+                    channel = reader.GetString();
+                }
+                reader.Skip();
             }
-            else if (isOffset)
-            {
-                if (reader.TokenType != JsonTokenType.Number || !TryWhole(reader.ValueSpan, out offset))
-                    return Fail($"\"{Name(field)}.offset\" must be a whole number from 0 to {ulong.MaxValue}, in digits only.");
-                hasOffset = true;
-            }
-            reader.Skip();
+            if (!hasEpoch || !hasOffset)
+                return Fail($"\"{name}\" must be {Shape}; \"{(hasEpoch ? "offset" : "epoch")}\" is missing.");
+            position = new RecoverFrom(epoch, offset);
+            return true;
         }
-        if (!hasEpoch || !hasOffset)
-            return Fail($"\"{Name(field)}\" must be {Shape}; \"{(hasEpoch ? "offset" : "epoch")}\" is missing.");
-        position = new RecoverFrom(epoch, offset);
-        return true;
+
+        private bool Fail(string problem)
+        {
+            Problem = problem;
+            return false;
+        }
     }
 
     private static Utf8JsonReader Over(ReadOnlySpan<byte> json) => new(json, new JsonReaderOptions { MaxDepth = JsonPayload.MaxDepth + 1 });

@@ -8,6 +8,9 @@ public static class JsonCommandReader
     /// <summary>Most publications that one <c>history</c> option or command may ask for.</summary>
     public const int MaxHistory = 300;
 
+    /// <summary>Most channels whose positions the <c>recover</c> option of a pattern may list.</summary>
+    public const int MaxRecoveries = 300;
+
     /// <summary>Longest token, in characters: more than any server is configured to take.</summary>
     public const int MaxToken = 32 << 10;
 
@@ -62,7 +65,7 @@ public static class JsonCommandReader
             return type switch
             {
                 "subscribe" => Subscribe(),
-                "unsubscribe" => _fields.TryChannel(out var channel) ? new UnsubscribeCommand(_id, channel) : null,
+                "unsubscribe" => _fields.TryChannelOrPattern(out var channel, out _) ? new UnsubscribeCommand(_id, channel) : null,
                 "ping" => new PingCommand(_id),
                 "publish" => Publish(),
                 "history" => History(),
@@ -77,23 +80,29 @@ public static class JsonCommandReader
 
         private SubscribeCommand? Subscribe()
         {
-            if (!_fields.TryChannel(out var channel)
+            RecoverFrom? recover = null;
+            IReadOnlyList<ChannelRecovery> recoveries = [];
+            if (!_fields.TryChannelOrPattern(out var channel, out var pattern)
                 || !_fields.TryCount(CommandField.History, MaxHistory, out var history)
-                || !_fields.TryPosition(CommandField.Recover, out var recover)
+                || !(pattern is null ? _fields.TryPosition(CommandField.Recover, out recover) : _fields.TryRecoveries(pattern, MaxRecoveries, out recoveries))
                 || !_fields.TryBool(CommandField.Presence, out var presence)
                 || !_fields.TryString(CommandField.Token, MaxToken, out var token))
                 return null;
             if (history is not null && recover is not null)
                 _refusal = "\"history\" and \"recover\" exclude each other; send one of them.";
+            else if (history is not null && pattern is not null)
+                _refusal = "\"history\" is for one channel; read the history of each by the command history.";
             else if (_fields.Has(CommandField.Tags))
                 Refuse(NotifyError.NotAvailable, "Filtering by \"tags\" is not available yet in this version of the server.");
             else if (presence == true)
                 Refuse(NotifyError.NotAvailable, "Presence (\"presence\":true) is not available yet in this version of the server.");
             if (_refusal is not null)
                 return null;
-            return new SubscribeCommand(_id, channel, history, recover, !_id.IsEmpty || history is not null || recover is not null || presence is not null || token is not null)
+            return new SubscribeCommand(_id, channel, history, recover, !_id.IsEmpty || history is not null || _fields.Has(CommandField.Recover) || presence is not null || token is not null)
             {
                 Token = token,
+                Pattern = pattern,
+                Recoveries = recoveries,
             };
         }
 

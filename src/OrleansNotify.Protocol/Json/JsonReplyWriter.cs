@@ -51,6 +51,17 @@ public static class JsonReplyWriter
         output.Advance(json.Length);
     }
 
+    /// <summary><c>{"type":"subscribed","channel":…[,"id":…]}</c>, for a pattern.</summary>
+    public static void WriteSubscribed(IBufferWriter<byte> output, ReadOnlySpan<byte> id, string pattern)
+    {
+        var json = new JsonText(output.GetSpan(Fixed + JsonText.MaxBytes(pattern) + id.Length));
+        json.Raw("{\"type\":\"subscribed\",\"channel\":"u8);
+        json.String(pattern);
+        Id(ref json, id);
+        json.Raw("}"u8);
+        output.Advance(json.Length);
+    }
+
     /// <summary><c>{"type":"unsubscribed","channel":…[,"id":…]}</c></summary>
     public static void WriteUnsubscribed(IBufferWriter<byte> output, ReadOnlySpan<byte> id, string channel)
     {

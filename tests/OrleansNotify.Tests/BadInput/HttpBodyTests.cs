@@ -41,7 +41,7 @@ public sealed class HttpBodyTests(BadInputServer server) : BadInputTest(server)
     [InlineData("""{"channel":"@system","data":1}""", "@system is not published to by name; send \"type\":\"system\" without channel.", "channel")]
     [InlineData("""{"channel":"@broadcast","data":1}""", "@broadcast is not published to by name; send \"type\":\"broadcast\" without channel.", "channel")]
     [InlineData("""{"channel":"#42","data":1}""", """A user's own channel is not published to by name; send {"type":"user","user":…,"data":…}.""", "channel")]
-    [InlineData("""{"channel":"chat:*","data":1}""", "Invalid channel: '*' at position 6 makes a pattern, and patterns are not available yet; name each channel.", "channel")]
+    [InlineData("""{"channel":"chat:*","data":1}""", "Invalid channel: '*' at position 6 makes a pattern, which can only be subscribed to; name one channel.", "channel")]
     [InlineData("""{"channel":"nowhere:x","data":1}""", "Unknown namespace 'nowhere'; configure it under Notify:Namespaces, or use another channel.", "channel")]
     [InlineData("""{"channel":"http.bad","data":1,"event":5}""", "\"event\" must be a string, not a number.", "event")]
     [InlineData("""{"channel":"http.bad","data":1,"event":"a\nb"}""", "\"event\" has a control character or half a surrogate pair; leave it out.", "event")]

@@ -148,11 +148,14 @@ public sealed class MessageTests(BadInputServer server) : BadInputTest(server)
     [InlineData("chat:*", 6)]
     [InlineData("chat:a.**", 8)]
     [InlineData("*", 1)]
-    public async Task A_client_publishes_to_no_pattern(string pattern, int position)
+    public async Task A_pattern_is_neither_published_to_nor_has_it_a_history(string pattern, int position)
     {
         await using var raw = await Server.Open();
-        (await raw.Ask($$"""{"type":"publish","channel":"{{pattern}}","data":1}"""))
-            .AssertError(107, $"Invalid channel: '*' at position {position} makes a pattern, and patterns are not available yet; name each channel.");
+        foreach (var command in new[] { "publish", "history" })
+        {
+            (await raw.Ask($$"""{"type":"{{command}}","channel":"{{pattern}}","data":1}"""))
+                .AssertError(107, $"Invalid channel: '*' at position {position} makes a pattern, which can only be subscribed to; name one channel.");
+        }
         await raw.AssertGoesOn();
     }
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Time.Testing;
 using OrleansNotify.Grains.Channels;
+using OrleansNotify.Grains.Patterns;
 using OrleansNotify.Grains.Silos;
 using OrleansNotify.Grains.Streaming;
 using OrleansNotify.Protocol;
@@ -12,12 +13,65 @@ public sealed class AttachmentTableTests
     private static readonly ChannelEpoch Epoch = new(1, 2, 3);
     private static readonly SiloAddress Self = FrontEnds.New(99);
     private readonly FakeTimeProvider _time = new();
+    private readonly PatternTable _patterns = new();
     private readonly AttachmentTable _table;
     private readonly List<(SiloAddress FrontEnd, Beat Beat)> _beats = [];
     private readonly List<string> _lastDetached = [];
     private Func<Beat, bool> _takes = _ => true;
 
-    public AttachmentTableTests() => _table = new AttachmentTable(_time);
+    public AttachmentTableTests() => _table = new AttachmentTable(_time, _patterns);
+
+    [Fact]
+    public void Who_wants_a_channel_by_pattern_is_invited_and_told_of_its_publications_until_it_attaches()
+    {
+        var before = Channel("a.1");
+        before.Came(7, 1);
+        _patterns.Change(FrontEnds.A, 1, ["a.*"], []);
+        _table.Invite(FrontEnds.A, ["a.*"], hasLess: false);
+        var behind = Channel("a.2");
+        Assert.Empty(Channel("b").Invited);
+        Assert.Equal([FrontEnds.A], before.Invited.Select(i => i.FrontEnd.Address));
+        Assert.Equal([FrontEnds.A], behind.Invited.Select(i => i.FrontEnd.Address));
+
+        before.Came(8, 1);
+        Beat();
+        Assert.Equal([new ChangedChannel("a.1", new ChannelPosition(Epoch, 8))], To(FrontEnds.A).Single().Changed);
+        Assert.Equal(0, To(FrontEnds.A).Single().Attached);
+
+        Assert.Equal(new ChannelPosition(Epoch, 7), _table.Attach(before, FrontEnds.A, 1));
+        Assert.Empty(before.Invited);
+        Assert.Equal(new ChannelPosition(Epoch, 7), _table.Attach(before, FrontEnds.A, 2)); // the first answer may have been lost
+        _time.Advance(AttachmentTable.Settling);
+        Assert.Null(_table.Attach(before, FrontEnds.A, 3));
+    }
+
+    [Fact]
+    public void Who_detaches_is_invited_again_for_as_long_as_its_pattern_stands()
+    {
+        _patterns.Change(FrontEnds.A, 1, ["a.*"], []);
+        var channel = Channel("a.1");
+        _table.Attach(channel, FrontEnds.A, 1);
+        channel.Came(3, 1);
+
+        _table.Detach(channel, FrontEnds.A, 1);
+        Assert.Equal(new ChannelPosition(Epoch, 3), channel.Invited.Single().InvitedAt);
+
+        _patterns.Change(FrontEnds.A, 2, [], ["a.*"]);
+        _table.Invite(FrontEnds.A, [], hasLess: true);
+        Assert.Empty(channel.Invited);
+    }
+
+    [Fact]
+    public void A_dead_front_end_is_invited_no_more()
+    {
+        _patterns.Change(FrontEnds.A, 1, ["a.*"], []);
+        var channel = Channel("a.1");
+
+        _table.Forget(FrontEnds.A);
+
+        Assert.Empty(channel.Invited);
+        Assert.Empty(Channel("a.2").Invited);
+    }
 
     [Fact]
     public void A_beat_tells_what_has_changed_since_the_last_one_and_count_and_hash_of_all()

@@ -17,6 +17,22 @@ public class JsonCommandReaderTests
         Assert.Equal(new PingCommand(default), Read(""" {"type":"ping"} """));
     }
 
+    [Fact]
+    public void A_pattern_is_subscribed_to_with_the_positions_of_its_channels()
+    {
+        var positions = string.Join(',', Enumerable.Range(0, 300).Select(n => $$"""{"offset":{{n}},"x":[1],"epoch":"1-2-3","channel":"chat.{{n}}"}"""));
+        Assert.True(JsonCommandReader.TryRead(Encoding.UTF8.GetBytes($$"""{"type":"subscribe","recover":[{{positions}}],"channel":"chat.*"}"""), out var command, out _));
+
+        var subscribe = Assert.IsType<SubscribeCommand>(command);
+        Assert.Equal(("chat.*", "chat.*", null, true), (subscribe.Channel, subscribe.Pattern!.Text, subscribe.Recover, subscribe.HasOptions));
+        Assert.Equal(300, subscribe.Recoveries.Count);
+        Assert.Equal(new ChannelRecovery("chat.7", new RecoverFrom(new ChannelEpoch(1, 2, 3), 7)), subscribe.Recoveries[7]);
+
+        var tooMany = $$"""{"type":"subscribe","recover":[{{positions}},{"offset":1,"epoch":"1-2-3","channel":"chat.x"}],"channel":"chat.*"}""";
+        Assert.False(JsonCommandReader.TryRead(Encoding.UTF8.GetBytes(tooMany), out _, out var problem));
+        Assert.Equal("\"recover\" may list at most 300 channels.", problem.Message);
+    }
+
     [Theory]
     [InlineData("""{"type":"subscribe","channel":"a","history":0}""", 0)]
     [InlineData("""{"type":"subscribe","channel":"a","history":300,"recover":null}""", 300)]
@@ -139,7 +155,17 @@ public class JsonCommandReaderTests
     [InlineData("{\"type\":\"subscribe\",\"channel\":null}", "Invalid channel: \"channel\" is missing")]
     [InlineData("{\"type\":\"subscribe\",\"channel\":5}", "Invalid channel: \"channel\" must be a string")]
     [InlineData("{\"type\":\"subscribe\",\"channel\":\"\"}", "Invalid channel: the name is empty")]
-    [InlineData("{\"type\":\"subscribe\",\"channel\":\"chat.*\"}", "Invalid channel: '*'")]
+    [InlineData("{\"type\":\"subscribe\",\"channel\":\"chat*\"}", "Invalid channel: a pattern is a name whose levels may be '*'")]
+    [InlineData("{\"type\":\"unsubscribe\",\"channel\":\"chat.**.x\"}", "Invalid channel: a pattern is")]
+    [InlineData("{\"type\":\"subscribe\",\"channel\":\"chat.*\",\"history\":1}", "\"history\" is for one channel; read the history of each")]
+    [InlineData("{\"type\":\"subscribe\",\"channel\":\"chat.*\",\"recover\":{\"epoch\":\"x\",\"offset\":1}}", "\"recover\" must be a list of positions [")]
+    [InlineData("{\"type\":\"subscribe\",\"channel\":\"chat.*\",\"recover\":[1]}", "\"recover\" entry 1 must be an object")]
+    [InlineData("{\"type\":\"subscribe\",\"channel\":\"chat.*\",\"recover\":[{\"channel\":\"chat.a\",\"epoch\":\"x\"}]}", "\"recover[0]\" must be an object {\"epoch\":\"…\",\"offset\":0}; \"offset\" is missing.")]
+    [InlineData("{\"type\":\"subscribe\",\"channel\":\"chat.*\",\"recover\":[{\"channel\":\"chat.a\",\"epoch\":\"x\",\"offset\":-1}]}", "\"recover[0].offset\" must be a whole number")]
+    [InlineData("{\"type\":\"subscribe\",\"channel\":\"chat.*\",\"recover\":[{\"channel\":\"chat.a\",\"epoch\":\"x\",\"offset\":1},{\"epoch\":\"x\",\"offset\":1}]}", "\"recover\" entry 2 must name a channel that the pattern matches")]
+    [InlineData("{\"type\":\"subscribe\",\"channel\":\"chat.*\",\"recover\":[{\"channel\":\"chat.a.b\",\"epoch\":\"x\",\"offset\":1}]}", "\"recover\" entry 1 must name a channel that the pattern matches")]
+    [InlineData("{\"type\":\"subscribe\",\"channel\":\"chat.*\",\"recover\":[{\"channel\":\"chat.a\",\"epoch\":\"x\",\"offset\":1},{\"channel\":\"chat.a\",\"epoch\":\"x\",\"offset\":1}]}", "\"recover\" names chat.a twice.")]
+    [InlineData("{\"type\":\"subscribe\",\"channel\":\"chat.a\",\"recover\":[]}", "\"recover\" must be an object")]
     [InlineData("{\"type\":\"subscribe\",\"channel\":\"@other\"}", "Invalid channel: names that begin with '@' are reserved")]
     [InlineData("{\"type\":\"unsubscribe\"}", "Invalid channel")]
     [InlineData("{\"type\":\"unsubscribe\",\"channel\":\"a b\"}", "Invalid channel")]

@@ -1,0 +1,115 @@
+using OrleansNotify.Grains.Channels;
+using OrleansNotify.Protocol;
+
+namespace OrleansNotify.AspNetCore.FrontEnd;
+
+// Connections that get the channel by a pattern. However many of its subscriptions cover the channel, a connection gets each publication once: its own
+// subscription delivers, else one for all of its patterns.
+internal sealed partial class LocalChannel
+{
+    private Dictionary<Connection, Patterned>? _patterned;
+    private long _usedAt;
+
+    private sealed class Patterned
+    {
+        public List<PatternSubscription> By { get; } = [];
+
+        // Null while the connection's own subscription delivers.
+        public Subscription? Delivering { get; set; }
+    }
+
+    /// <summary>A pattern that matches: its connection gets what comes from here on.</summary>
+    public void Include(PatternSubscription by)
+    {
+        var patterned = PatternedOf(by.Connection);
+        patterned.By.Add(by);
+        if (patterned.Delivering is null && !HasOwn(by.Connection))
+            Deliver(patterned);
+    }
+
+    /// <summary>The pattern no longer counts.</summary>
+    public void Exclude(PatternSubscription by)
+    {
+        if (_waiting.Find(s => s.By == by) is { } recovering)
+            Remove(recovering);
+        if (_patterned is null || !_patterned.TryGetValue(by.Connection, out var patterned) || !patterned.By.Remove(by))
+            return;
+        Deliver(); // what is collected belongs to those who were here before
+        if (patterned.By.Count > 0)
+        {
+            patterned.Delivering?.By = patterned.By[0];
+            return;
+        }
+        _patterned.Remove(by.Connection);
+        if (patterned.Delivering is { } delivering)
+            Remove(delivering);
+    }
+
+    // The connection's own subscription delivers from this very offset on.
+    private void TakeOverPatterned(Connection connection)
+    {
+        if (_patterned?.GetValueOrDefault(connection) is not { Delivering: { } delivering } patterned)
+            return;
+        Remove(delivering);
+        patterned.Delivering = null;
+    }
+
+    // The connection's own subscription has gone.
+    private void GiveBackPatterned(Connection connection)
+    {
+        if (_patterned?.GetValueOrDefault(connection) is { Delivering: null } patterned && !connection.IsClosing)
+            Deliver(patterned);
+    }
+
+    /// <summary>A recovery of one of a pattern's channels: false when the connection gets the channel already, and there is nothing to join.</summary>
+    private bool Include(Subscription recovering)
+    {
+        var by = recovering.By!;
+        by.Recovered(name);
+        var patterned = PatternedOf(by.Connection);
+        patterned.By.Add(by);
+        var hasOwn = HasOwn(by.Connection);
+        if (hasOwn || patterned.Delivering is not null)
+        {
+            recovering.State = SubscriptionState.Ended;
+            // Another pattern brought the channel meanwhile, from where it is now. (Its own subscription was answered by itself.)
+            if (!hasOwn)
+                recovering.Send(by.Connection.Format.Position(name, _cursor.Position, recovered: false));
+            return false;
+        }
+        patterned.Delivering = recovering;
+        return true;
+    }
+
+    // A channel that came to be known here by what a grain streamed unasked is due from the first of it; from where the grain stood when it began that, if less arrived.
+    private ChannelPosition PlaceFor(AttachReply reply)
+    {
+        if (_patterned is null)
+            return reply.Position;
+        var place = reply.InvitedAt is { } invited && invited.Epoch == reply.Position.Epoch ? invited : reply.Position;
+        return _cursor.FirstHeld is { } first && _cursor.Epoch == place.Epoch && first <= place.Offset ? place with { Offset = first - 1 } : place;
+    }
+
+    // A channel that nobody asked for by its name may be forgotten when nothing comes: its grain then streams the next publication unasked again.
+    private bool IsIdlePattern(TimeSpan after) =>
+        _patterned is not null && _waiting.Count == 0 && _catchingUp.Count == 0 && _live.TrueForAll(s => s.By is not null) && world.Time.GetElapsedTime(_usedAt) >= after;
+
+    private void Deliver(Patterned patterned)
+    {
+        Deliver();
+        patterned.Delivering = new Subscription(patterned.By[0].Connection, name, null) { By = patterned.By[0] };
+        AddLive(patterned.Delivering);
+    }
+
+    private Patterned PatternedOf(Connection connection)
+    {
+        _patterned ??= [];
+        if (!_patterned.TryGetValue(connection, out var patterned))
+            _patterned[connection] = patterned = new Patterned();
+        return patterned;
+    }
+
+    private bool HasOwn(Connection connection) =>
+        connection.IsSubscribed(name)
+        && (_live.Exists(s => s.By is null && ReferenceEquals(s.Connection, connection)) || _catchingUp.Exists(s => s.By is null && ReferenceEquals(s.Connection, connection)));
+}

@@ -1,0 +1,22 @@
+namespace OrleansNotify.Grains.Patterns;
+
+/// <summary>Which silos need not be told of patterns, and have none to tell.</summary>
+internal sealed class PatternSilos(IClusterMembershipService membership, IClusterManifestProvider manifests)
+{
+    private static readonly GrainType Patterns = GrainType.Create(PatternsGrain.TypeName);
+
+    /// <summary>Silos that may host channels, or soon.</summary>
+    public IEnumerable<SiloAddress> Current =>
+        membership.CurrentSnapshot.Members.Values.Where(m => m.Status is SiloStatus.Active or SiloStatus.ShuttingDown or SiloStatus.Stopping).Select(m => m.SiloAddress);
+
+    /// <summary>Whether membership calls it dead.</summary>
+    public bool IsDead(SiloAddress silo) => membership.CurrentSnapshot.GetSiloStatus(silo) == SiloStatus.Dead;
+
+    /// <summary>Whether there is no use in asking a silo that did not answer once more: it is dead, or of a version that knows no patterns (a rolling upgrade; its channels come to a silo that does).</summary>
+    public async Task<bool> IsOut(SiloAddress silo)
+    {
+        await membership.Refresh();
+        return membership.CurrentSnapshot.GetSiloStatus(silo) is SiloStatus.Dead or SiloStatus.None
+            || (manifests.Current.Silos.TryGetValue(silo, out var manifest) && !manifest.Grains.ContainsKey(Patterns));
+    }
+}
