@@ -8,6 +8,7 @@ namespace OrleansNotify.AspNetCore.Api;
 [JsonSerializable(typeof(StatsReply))]
 [JsonSerializable(typeof(ConnectionsReply))]
 [JsonSerializable(typeof(DisconnectReply))]
+[JsonSerializable(typeof(RevocationReply))]
 [JsonSerializable(typeof(ChannelsReply))]
 [JsonSerializable(typeof(ChannelReply))]
 [JsonSerializable(typeof(HealthReply))]
@@ -52,6 +53,11 @@ internal sealed record ConnectionReply(
 /// <param name="Disconnected">Connections closed.</param>
 /// <param name="Partial">True when a silo did not answer: the user may have connections there.</param>
 internal sealed record DisconnectReply(int Disconnected, bool Partial);
+
+/// <summary>A revocation.</summary>
+/// <param name="Until">Until when it is kept, in seconds since 1970.</param>
+/// <param name="Stored">Whether it survives the end of all silos: a store is configured.</param>
+internal sealed record RevocationReply(long Until, bool Stored);
 
 /// <summary>A page of live channels.</summary>
 /// <param name="Channels">By ordinal order of name.</param>

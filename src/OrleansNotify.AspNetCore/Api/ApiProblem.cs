@@ -41,6 +41,9 @@ internal static class ApiProblem
     /// <summary>There is no such thing.</summary>
     public static IResult NotFound(string detail) => new Answer(StatusCodes.Status404NotFound, detail, null);
 
+    /// <summary>Not as things stand.</summary>
+    public static IResult Conflict(string detail) => new Answer(StatusCodes.Status409Conflict, detail, null);
+
     /// <summary>Not with this key.</summary>
     public static IResult Forbidden(string detail) => new Answer(StatusCodes.Status403Forbidden, detail, null);
 

@@ -92,7 +92,8 @@ internal sealed class ConnectionsEndpoints(IGrainFactory grains, ClusterSilos si
         }
     }
 
-    private static string? CheckUser(string user) =>
+    /// <summary>Checks a user id: null, or what is wrong.</summary>
+    public static string? CheckUser(string user) =>
         ChannelName.IsUserId(user) ? null : $"A user id is 1 to {ChannelName.MaxUserIdLength} of A-Z a-z 0-9 _ . @ = + ~ : -";
 
     private static JsonHttpResult<ConnectionsReply> Page(List<ConnectionReply> found, bool isLast, bool isPartial) =>

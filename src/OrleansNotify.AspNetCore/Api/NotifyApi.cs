@@ -42,6 +42,7 @@ internal static class NotifyApi
         services.AddSingleton<ChannelPublisher>();
         services.AddSingleton<PublishEndpoint>();
         services.AddSingleton<BatchEndpoint>();
+        services.AddSingleton<RevocationEndpoints>();
         services.AddSingleton<StatsReporter>();
         services.AddHostedService(s => s.GetRequiredService<StatsReporter>());
         services.AddSingleton<StatsEndpoint>();
@@ -74,6 +75,7 @@ internal static class NotifyApi
         MapPublishing(api, routes.ServiceProvider);
         MapStats(api);
         MapConnections(api);
+        MapRevocations(api);
         MapChannels(api);
         routes.MapHealthChecks("/health", Health.All);
         routes.MapHealthChecks("/health/live", Health.Live);
@@ -145,6 +147,21 @@ internal static class NotifyApi
             .Requires(ApiScopes.Admin, everyChannel: true)
             .WithTags("Connections").WithName("disconnectUser").WithSummary("Disconnect all connections of a user")
             .Produces<DisconnectReply>().ProducesProblem(400);
+    }
+
+    private static void MapRevocations(IEndpointRouteBuilder api)
+    {
+        const string Until = "Until when the revocation is kept, in seconds since 1970: the \"exp\" of the last token it is about. Default: 30 days from now.";
+        api.MapPost("/tokens/{id}/revoke", (string id, HttpRequest request, RevocationEndpoints revocations) => revocations.RevokeToken(id, request))
+            .Requires(ApiScopes.Admin, everyChannel: true)
+            .WithTags("Connections").WithName("revokeToken").WithSummary("Revoke a token by its id (\"jti\"): who lives by it is disconnected within 5 s (close 3500), nobody can connect with it")
+            .Takes(("expires", JsonSchemaType.Integer, Until))
+            .Produces<RevocationReply>().ProducesProblem(400).ProducesProblem(409).ProducesProblem(503);
+        api.MapPost("/users/{user}/revoke", (string user, HttpRequest request, RevocationEndpoints revocations) => revocations.RevokeUser(user, request))
+            .Requires(ApiScopes.Admin, everyChannel: true)
+            .WithTags("Connections").WithName("revokeUser").WithSummary("Revoke all tokens that a user was given until now, but for those that say they were issued later (\"iat\")")
+            .Takes(("expires", JsonSchemaType.Integer, Until))
+            .Produces<RevocationReply>().ProducesProblem(400).ProducesProblem(409).ProducesProblem(503);
     }
 
     private static void MapChannels(IEndpointRouteBuilder api)

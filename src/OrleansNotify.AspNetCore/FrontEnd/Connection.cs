@@ -53,6 +53,9 @@ internal sealed class Connection(long number, string id, string transport, DateT
     /// <summary>As <see cref="BroadcastEpoch"/>.</summary>
     public int SystemEpoch;
 
+    /// <summary>Up to which version of the revoked tokens its own were checked; the next look after it checks what is newer. −1: a token of its is new.</summary>
+    public long RevocationsChecked { get; set; } = -1;
+
     /// <summary>Whether its end has begun.</summary>
     public bool IsClosing => Volatile.Read(ref _closing) != 0;
 
@@ -110,6 +113,8 @@ internal sealed class Connection(long number, string id, string transport, DateT
             if (_subscriptions.Count >= limit)
                 return NotifyError.LimitExceeded;
             _subscriptions.Add(subscription);
+            if (subscription.Token is not null)
+                RevocationsChecked = -1;
             if (subscription.Expires is { } expires && expires.UtcTicks < _nextExpiry)
                 Volatile.Write(ref _nextExpiry, expires.UtcTicks);
             return null;

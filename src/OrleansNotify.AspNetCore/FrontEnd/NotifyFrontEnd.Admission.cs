@@ -46,6 +46,7 @@ internal sealed partial class NotifyFrontEnd
     public void Renew(Connection connection, Identity identity)
     {
         connection.Identity = identity;
+        connection.RevocationsChecked = -1;
         foreach (var subscription in connection.RemoveWhere(s => _sessions.Access.Check(s, identity) is not null))
             Drop(subscription, NotifyError.PermissionDenied);
         _ = AttachGiven(connection, identity);
@@ -111,6 +112,8 @@ internal sealed partial class NotifyFrontEnd
             if (now - connection.Since > _limits.HandshakeTimeout)
                 connection.Close(DisconnectCode.Stale, "No token came in time: connect with one, or send auth.");
         }
+        else if (IsRevoked(connection, identity))
+            connection.Close(DisconnectCode.InvalidToken, RevokedTokens.Sentence);
         else if (now >= identity.Expires)
             connection.Close(DisconnectCode.Expired, "The token has expired; connect with a new one.");
         else if (now.UtcTicks >= connection.NextExpiry)
@@ -118,5 +121,16 @@ internal sealed partial class NotifyFrontEnd
             foreach (var subscription in connection.RemoveExpired(now))
                 Drop(subscription, NotifyError.TokenExpired);
         }
+    }
+
+    private bool IsRevoked(Connection connection, Identity identity)
+    {
+        var version = _revoked.Version;
+        if (identity.Token is not { } token || connection.RevocationsChecked == version)
+            return false;
+        connection.RevocationsChecked = version;
+        foreach (var subscription in connection.RemoveWhere(s => s.Token is { } own && _revoked.Cover(own.Id, own.User, own.Issued)))
+            Drop(subscription, NotifyError.PermissionDenied);
+        return _revoked.Cover(token.Id, token.User, token.Issued);
     }
 }

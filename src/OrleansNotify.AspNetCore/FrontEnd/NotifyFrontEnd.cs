@@ -30,6 +30,7 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
     private readonly BeatMonitor _beats;
     private readonly IOwnPatterns _patterns;
     private readonly TokenVerifier _tokens;
+    private readonly RevokedTokens _revoked;
     private readonly Session.Surroundings _sessions;
     private readonly LimitOptions _limits;
     private readonly TimeProvider _time;
@@ -48,11 +49,12 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
         ChannelPublisher publisher,
         IOwnPatterns patterns,
         TokenVerifier tokens,
+        RevokedTokens revoked,
         IOptions<LimitOptions> limits,
         TimeProvider time,
         ILogger<NotifyFrontEnd> logger)
     {
-        (_calls, _beats, _connections, _counts, _patterns, _tokens, _limits, _time, _logger) = (calls, beats, connections, counts, patterns, tokens, limits.Value, time, logger);
+        (_calls, _beats, _connections, _counts, _patterns, _tokens, _revoked, _limits, _time, _logger) = (calls, beats, connections, counts, patterns, tokens, revoked, limits.Value, time, logger);
         Metrics = metrics;
         _sessions = new Session.Surroundings(new ChannelAccess(namespaces), namespaces, calls, publisher, tokens, new CommandRates(_limits), _limits.SubscriptionsPerConnection);
         // As many lanes as processors: more would only take turns.

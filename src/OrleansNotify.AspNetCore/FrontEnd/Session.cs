@@ -153,19 +153,19 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
         }
         var result = await world.Tokens.VerifySubscription(token, identity.User, command.Channel, CancellationToken.None);
         if (result.IsGood)
-            Subscribe(command, identity, result.Token.Expires + world.Tokens.ClockSkew);
+            Subscribe(command, identity, result.Token);
         else
             Fail(command.Id, result.Refusal.Code, result.Refusal.Sentence, command.Channel);
     }
 
-    private void Subscribe(SubscribeCommand command, Identity identity, DateTimeOffset? expires)
+    private void Subscribe(SubscribeCommand command, Identity identity, SubscriptionToken? token)
     {
-        if (world.Access.Check(command.Channel, identity, expires is not null) is { } refusal)
+        if (world.Access.Check(command.Channel, identity, token is not null) is { } refusal)
         {
             Fail(command.Id, refusal.Code, refusal.Message, command.Channel);
             return;
         }
-        var subscription = new Subscription(connection, command.Channel, command) { Expires = expires };
+        var subscription = new Subscription(connection, command.Channel, command) { Token = token, Expires = token?.Expires + world.Tokens.ClockSkew };
         if (TryAdd(subscription, command))
             frontEnd.Join(subscription);
     }

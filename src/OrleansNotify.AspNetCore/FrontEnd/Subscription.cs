@@ -1,4 +1,5 @@
 using OrleansNotify.AspNetCore.Delivery;
+using OrleansNotify.AspNetCore.Security.Tokens;
 using OrleansNotify.Protocol;
 
 namespace OrleansNotify.AspNetCore.FrontEnd;
@@ -34,6 +35,9 @@ internal sealed class Subscription(Connection connection, string channel, Subscr
 
     /// <summary>When the token that allows it expires, clock skew included; null: it needs none.</summary>
     public DateTimeOffset? Expires { get; init; }
+
+    /// <summary>That token; null: it needs none.</summary>
+    public SubscriptionToken? Token { get; init; }
 
     /// <summary>Where it stands.</summary>
     public SubscriptionState State { get; set; } = SubscriptionState.Joining;

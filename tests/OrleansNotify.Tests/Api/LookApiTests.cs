@@ -255,7 +255,7 @@ public sealed class LookApiTests : IAsyncLifetime
         Assert.Equal(
             [
                 "/api/channels", "/api/channels/{channel}", "/api/channels/{channel}/history", "/api/connections", "/api/connections/{id}",
-                "/api/events", "/api/events/batch", "/api/stats", "/api/users/{user}/disconnect",
+                "/api/events", "/api/events/batch", "/api/stats", "/api/tokens/{id}/revoke", "/api/users/{user}/disconnect", "/api/users/{user}/revoke",
             ],
             paths.EnumerateObject().Select(p => p.Name).Where(p => p.StartsWith("/api", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
         var publish = paths.GetProperty("/api/events").GetProperty("post");

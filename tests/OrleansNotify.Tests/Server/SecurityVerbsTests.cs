@@ -164,5 +164,5 @@ public sealed class SecurityVerbsTests : IDisposable
     }
 
     private static TokenVerifier Verifier(TokenOptions options) =>
-        new(Options.Create(options), new JwksCache(null, TimeProvider.System, NullLogger<JwksCache>.Instance), TimeProvider.System);
+        new(Options.Create(options), new JwksCache(null, TimeProvider.System, NullLogger<JwksCache>.Instance), Security.Tokens.Keys.Nothing(), TimeProvider.System);
 }

@@ -4,6 +4,7 @@ namespace OrleansNotify.AspNetCore.Security.Tokens;
 /// <param name="User"><c>sub</c>, required: a user id (1–128 of <c>A-Za-z0-9_.@=+~:-</c>).</param>
 /// <param name="Expires"><c>exp</c>, required: from when it is no longer valid, clock skew not included.</param>
 /// <param name="Id"><c>jti</c>; null: none.</param>
+/// <param name="Issued"><c>iat</c>; null: none.</param>
 /// <param name="Info"><c>info</c>: any JSON value, UTF-8, shown to others (presence); null: none.</param>
 /// <param name="Channels"><c>channels</c>: names, each once, that the connection is attached to without asking.</param>
 /// <param name="Permissions"><c>subs</c>: an object whose names are the channels and patterns it may subscribe to, each with the value <c>{}</c>. A value that says more is refused, as it might
@@ -13,6 +14,7 @@ internal sealed record ConnectionToken(
     string User,
     DateTimeOffset Expires,
     string? Id,
+    DateTimeOffset? Issued,
     ReadOnlyMemory<byte>? Info,
     IReadOnlyList<string> Channels,
     ChannelGrants Permissions,
@@ -25,6 +27,6 @@ internal sealed record ConnectionToken(
     {
         claims.Without(Foreign, "it is a subscription token: give it with the subscribe command");
         return new(
-            claims.User(), claims.Expires(), claims.Text("jti"), claims.Json("info"), claims.Channels("channels"), claims.Grants("subs"), claims.Json("meta"));
+            claims.User(), claims.Expires(), claims.Text("jti"), claims.Time("iat"), claims.Json("info"), claims.Channels("channels"), claims.Grants("subs"), claims.Json("meta"));
     }
 }

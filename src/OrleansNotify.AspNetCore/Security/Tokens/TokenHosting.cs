@@ -17,7 +17,10 @@ internal static class TokenHosting
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<TokenOptions>, TokenOptionsCheck>());
         services.TryAddSingleton(s => new JwksCache(
             JwksSource.Of(s.GetRequiredService<IOptions<TokenOptions>>().Value), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<JwksCache>>()));
+        services.TryAddSingleton<RevokedTokens>();
         services.TryAddSingleton<TokenVerifier>();
+        services.TryAddSingleton<RevocationReader>();
+        services.AddHostedService(s => s.GetRequiredService<RevocationReader>());
         services.AddHostedService<JwksRefresh>();
         return services;
     }

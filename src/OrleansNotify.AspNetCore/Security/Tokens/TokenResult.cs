@@ -44,6 +44,9 @@ internal enum TokenRefusalReason
 
     /// <summary>The issuer's keys cannot be had now; the same token may be good later.</summary>
     KeysUnavailable = 12,
+
+    /// <summary>It, or all that its user was given until some moment, was revoked.</summary>
+    Revoked = 13,
 }
 
 /// <summary>A token is refused.</summary>

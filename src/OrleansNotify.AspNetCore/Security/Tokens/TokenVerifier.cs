@@ -14,14 +14,16 @@ internal sealed class TokenVerifier
     private readonly TokenOptions _options;
     private readonly ILookup<string, VerificationKey> _configured;
     private readonly JwksCache _published;
+    private readonly RevokedTokens _revoked;
     private readonly TimeProvider _time;
 
     /// <summary>With checked options.</summary>
-    public TokenVerifier(IOptions<TokenOptions> options, JwksCache published, TimeProvider time)
+    public TokenVerifier(IOptions<TokenOptions> options, JwksCache published, RevokedTokens revoked, TimeProvider time)
     {
         _options = options.Value;
         _configured = ConfiguredKeys.Of(_options).ToLookup(key => key.Algorithm);
         _published = published;
+        _revoked = revoked;
         _time = time;
     }
 
@@ -73,7 +75,7 @@ internal sealed class TokenVerifier
             // Whose it is comes before the keys: nobody else's token makes us ask the issuer for keys.
             if ((claims.Problem ?? CheckParties(envelope)) is { } early)
                 return early;
-            if ((await CheckSignature(token, algorithm, text.KeyId, cancellationToken) ?? CheckTime(envelope)) is { } late)
+            if ((await CheckSignature(token, algorithm, text.KeyId, cancellationToken) ?? CheckTime(envelope) ?? CheckRevoked(envelope)) is { } late)
                 return late;
             return said;
         }
@@ -96,6 +98,13 @@ internal sealed class TokenVerifier
         if (envelope.NotBefore is { } begins && now + _options.ClockSkew < begins)
             return new(TokenRefusalReason.NotYetValid, "The token is not valid yet (\"nbf\").");
         return null;
+    }
+
+    private TokenRefusal? CheckRevoked(Envelope envelope)
+    {
+        if (!_revoked.AreKnown)
+            return new(TokenRefusalReason.KeysUnavailable, "Which tokens are revoked is not known at the moment; try again later.");
+        return _revoked.Cover(envelope.Id, envelope.User, envelope.Issued) ? new(TokenRefusalReason.Revoked, RevokedTokens.Sentence) : null;
     }
 
     // Keys that were given to us by hand come first: they cost no question to the issuer.
@@ -131,9 +140,11 @@ internal sealed class TokenVerifier
         return checkedToken.IsValid;
     }
 
-    /// <summary>The claims both kinds have and nobody needs afterwards.</summary>
-    private sealed record Envelope(string? Issuer, IReadOnlyList<string> Audiences, DateTimeOffset Expires, DateTimeOffset? NotBefore)
+    /// <summary>The claims that both kinds are checked by.</summary>
+    private sealed record Envelope(
+        string? Issuer, IReadOnlyList<string> Audiences, DateTimeOffset Expires, DateTimeOffset? NotBefore, string User, string? Id, DateTimeOffset? Issued)
     {
-        public static Envelope Read(ClaimReader claims) => new(claims.Text("iss"), claims.Audiences(), claims.Expires(), claims.Time("nbf"));
+        public static Envelope Read(ClaimReader claims) =>
+            new(claims.Text("iss"), claims.Audiences(), claims.Expires(), claims.Time("nbf"), claims.User(), claims.Text("jti"), claims.Time("iat"));
     }
 }

@@ -33,6 +33,8 @@ public sealed class ApiKeyMatrixTests : IAsyncLifetime
         { "GET", "/api/connections", "/api/connections", null, Reader, 200, 403 },
         { "DELETE", "/api/connections/{id}", "/api/connections/x", null, Admin, 400, 403 },
         { "POST", "/api/users/{user}/disconnect", "/api/users/42/disconnect", "", Admin, 200, 403 },
+        { "POST", "/api/users/{user}/revoke", "/api/users/42/revoke", "", Admin, 409, 403 },
+        { "POST", "/api/tokens/{id}/revoke", "/api/tokens/t1/revoke", "", Admin, 409, 403 },
         { "GET", "/api/channels", "/api/channels", null, Reader, 200, 403 },
         { "GET", "/api/channels/{channel}", "/api/channels/chat", null, Reader, 200, 403 },
         { "GET", "/api/channels/{channel}", "/api/channels/news", null, Reader, 200, 200 },

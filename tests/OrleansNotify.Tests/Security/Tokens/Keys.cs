@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using OrleansNotify.AspNetCore.Security.Tokens;
 using static System.Buffers.Text.Base64Url;
 
 namespace OrleansNotify.Tests.Security.Tokens;
@@ -50,6 +51,14 @@ internal static class Keys
 
     /// <summary>A key set.</summary>
     public static string Jwks(params string[] keys) => $$"""{"keys":[{{string.Join(",", keys)}}]}""";
+
+    /// <summary>Nothing is revoked.</summary>
+    public static RevokedTokens Nothing()
+    {
+        var revoked = new RevokedTokens();
+        revoked.Take([], DateTimeOffset.UnixEpoch);
+        return revoked;
+    }
 
     /// <summary>Good claims of a connection token with some changed; null removes one.</summary>
     public static string Claims(params (string Name, JsonNode? Value)[] changes)

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using OrleansNotify.AspNetCore.Security.Tokens;
+using OrleansNotify.Grains.Revocations;
 using OrleansNotify.Protocol;
 using OrleansNotify.Tests.Sqlite;
 using static OrleansNotify.Tests.Security.Tokens.Keys;
@@ -81,6 +82,7 @@ public sealed class TokenVerifierTests : IDisposable
     };
 
     private readonly TemporaryFolder _folder = new();
+    private readonly RevokedTokens _revoked = Nothing();
     private readonly FakeTimeProvider _time = new(DateTimeOffset.FromUnixTimeSeconds(Noon));
 
     public void Dispose() => _folder.Dispose();
@@ -153,6 +155,43 @@ public sealed class TokenVerifierTests : IDisposable
         Assert.Equal(reason, result.Refusal.Reason.ToString());
         Assert.Equal(reason == nameof(TokenRefusalReason.Expired) ? NotifyError.TokenExpired : NotifyError.Unauthorized, result.Refusal.Code);
         AssertSaysNothingOf(token, result.Refusal);
+    }
+
+    [Theory]
+    [InlineData("""{"jti":"t1"}""", "t1", null, true)]
+    [InlineData("""{"jti":"t2"}""", "t1", null, false)]
+    [InlineData("{}", "t1", null, false)]
+    [InlineData("{}", null, "alice", true)]
+    [InlineData("{}", null, "bob", false)]
+    [InlineData("""{"iat":1799999999}""", null, "alice", true)]
+    [InlineData("""{"iat":1800000000}""", null, "alice", true)] // in the very second
+    [InlineData("""{"iat":1800000001}""", null, "alice", false)]
+    public async Task A_revoked_token_is_refused_and_one_issued_later_is_not(string claims, string? id, string? user, bool refused)
+    {
+        var token = Hs256(Claims([.. JsonNode.Parse(claims)!.AsObject().Select(claim => (claim.Key, claim.Value?.DeepClone()))]));
+        var verifier = Verifier();
+        Assert.True((await verifier.VerifyConnection(token, default)).IsGood);
+
+        Revocation revocation = id is not null
+            ? new(RevocationKind.Token, id, _time.GetUtcNow(), _time.GetUtcNow().AddHours(1))
+            : new(RevocationKind.User, user!, _time.GetUtcNow(), _time.GetUtcNow().AddHours(1));
+        _revoked.Take([revocation], _time.GetUtcNow());
+
+        var result = await verifier.VerifyConnection(token, default);
+        Assert.Equal(refused ? TokenRefusalReason.Revoked : null, result.Refusal?.Reason);
+        _revoked.Take([], _time.GetUtcNow().AddHours(1)); // its end has come
+        Assert.True((await verifier.VerifyConnection(token, default)).IsGood);
+    }
+
+    [Fact]
+    public async Task No_token_is_believed_before_the_revoked_ones_are_known()
+    {
+        var options = new TokenOptions { Algorithms = ["HS256"], HmacKeys = [Convert.ToBase64String(Secret)] };
+        var verifier = new TokenVerifier(Options.Create(options), new JwksCache(null, _time, NullLogger<JwksCache>.Instance), new RevokedTokens(), _time);
+
+        var result = await verifier.VerifyConnection(Hs256(Claims()), default);
+
+        Assert.Equal((TokenRefusalReason.KeysUnavailable, NotifyError.Internal), (result.Refusal!.Reason, result.Refusal.Code));
     }
 
     [Fact]
@@ -312,6 +351,6 @@ public sealed class TokenVerifierTests : IDisposable
     private TokenVerifier Verifier(TokenOptions options)
     {
         Assert.Empty(new TokenOptionsCheck().Validate(null, options).Failures ?? []);
-        return new(Options.Create(options), new JwksCache(null, _time, NullLogger<JwksCache>.Instance), _time);
+        return new(Options.Create(options), new JwksCache(null, _time, NullLogger<JwksCache>.Instance), _revoked, _time);
     }
 }

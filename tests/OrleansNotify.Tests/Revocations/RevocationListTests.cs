@@ -1,0 +1,62 @@
+using OrleansNotify.Grains.Revocations;
+
+namespace OrleansNotify.Tests.Revocations;
+
+public sealed class RevocationListTests
+{
+    private static readonly DateTimeOffset Now = DateTimeOffset.UnixEpoch.AddYears(50);
+    private readonly RevocationList _list = new();
+
+    [Fact]
+    public void What_came_behind_a_version_can_be_read()
+    {
+        Assert.True(_list.Add(Token("a")));
+        var version = _list.Version;
+        Assert.True(_list.Add(Token("b")));
+
+        Assert.Equal(["b"], _list.Since(version).Select(r => r.Name));
+        Assert.Equal(["a", "b"], _list.Since(0).Select(r => r.Name).Order());
+        Assert.Empty(_list.Since(_list.Version));
+    }
+
+    [Fact]
+    public void The_same_once_more_lengthens_it_and_never_shortens_it()
+    {
+        _list.Add(Token("a", hours: 2));
+        var version = _list.Version;
+
+        Assert.False(_list.Add(Token("a", hours: 1)));
+        Assert.Equal((version, Now.AddHours(2)), (_list.Version, _list.Find(RevocationKind.Token, "a")!.Until));
+        Assert.True(_list.Add(Token("a", hours: 3)));
+        Assert.Equal(Now.AddHours(3), _list.Find(RevocationKind.Token, "a")!.Until);
+        Assert.Null(_list.Find(RevocationKind.User, "a"));
+    }
+
+    [Fact]
+    public void It_ends_when_its_end_has_come()
+    {
+        _list.Add(Token("a", hours: 1));
+        _list.Add(Token("b", hours: 2));
+
+        _list.DropEnded(Now.AddHours(1));
+
+        Assert.Equal(["b"], _list.All.Select(r => r.Name));
+    }
+
+    [Fact]
+    public void It_has_room_for_so_many_and_for_so_many_bytes()
+    {
+        for (var i = 0; i < RevocationList.MaxCount; i++)
+            _list.Add(Token($"{i}"));
+        Assert.False(_list.HasRoom(RevocationKind.Token, "one more"));
+        Assert.True(_list.HasRoom(RevocationKind.Token, "7"));
+        _list.DropEnded(Now.AddHours(1));
+
+        var name = new string('x', 1 << 10);
+        for (var i = 0; i < 512; i++)
+            _list.Add(Token($"{i:000}{name[3..]}"));
+        Assert.False(_list.HasRoom(RevocationKind.Token, "x"));
+    }
+
+    private static Revocation Token(string id, int hours = 1) => new(RevocationKind.Token, id, Now, Now.AddHours(hours));
+}
