@@ -233,7 +233,7 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
         }
         var draft = command.Draft;
         var own = PublicationDraft.FromChecked(
-            draft.Data, draft.Shape, draft.Event, draft.Tags, identity.User, draft.IdempotencyKey, command.Echo ? null : connection.Id);
+            draft.Data, draft.Shape, draft.Event, draft.Tags, identity.User, IdempotencyScope.OfUser(identity.User, draft.IdempotencyKey), command.Echo ? null : connection.Id);
         var result = await world.Publisher.Publish(command.Channel, own);
         switch (result.Refusal)
         {

@@ -83,7 +83,7 @@ internal sealed class BatchEndpoint(ChannelPublisher publisher, IOptions<LimitOp
         if (!EventReader.TryRead(utf8, null, out var posted, out var problem))
             return new Item(StatusCodes.Status400BadRequest, problem, null, null);
         return ApiKeyGuard.Allows(context, posted.Channel)
-            ? new Item(0, default, posted.Channel, publisher.Publish(posted.Channel, posted.Draft).AsTask())
+            ? new Item(0, default, posted.Channel, publisher.Publish(posted.Channel, IdempotencyScope.OfApiKey(context, posted.Draft)).AsTask())
             : new Item(StatusCodes.Status403Forbidden, new EventProblem(ApiKeyGuard.OtherChannels, null), null, null);
     }
 

@@ -50,7 +50,7 @@ internal sealed partial class PublishEndpoint(ChannelPublisher publisher, IOptio
                 return;
             }
             // Not cancelled with the request: a publication under way is published.
-            var result = await publisher.Publish(posted.Channel, posted.Draft);
+            var result = await publisher.Publish(posted.Channel, IdempotencyScope.OfApiKey(context, posted.Draft));
             await (result.Refusal == PublishRefusal.None
                 ? PublishReply.WriteAccepted(context.Response, posted.Channel, result)
                 : Refuse(context, posted.Channel, result.Refusal));

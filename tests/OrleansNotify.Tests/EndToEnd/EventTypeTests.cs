@@ -38,6 +38,18 @@ public sealed class EventTypeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_idempotency_key_is_its_users()
+    {
+        await using var server = await RunningServer.StartAsync(new() { ["Notify:Namespaces:talk:ClientPublish"] = "true", ["Notify:Development:AllowUserParameter"] = "true" });
+        foreach (var (user, offset) in new[] { ("a", 1UL), ("b", 2UL), ("a", 1UL) })
+        {
+            await using var client = await WsClient.ConnectAsync(server.WebSocket, user);
+            await client.Send(new { type = "publish", channel = "talk:x", data = 1, idempotencyKey = "k" });
+            Assert.Equal(offset, (await client.Next("published")).Offset);
+        }
+    }
+
+    [Fact]
     public async Task User_events_reach_all_connections_of_that_user_and_nobody_else()
     {
         await using var one = await WsClient.ConnectAsync(_cluster.Silos[0].WebSocket, user: "42");

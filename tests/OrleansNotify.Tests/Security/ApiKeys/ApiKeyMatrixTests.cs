@@ -135,6 +135,24 @@ public sealed class ApiKeyMatrixTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_idempotency_key_is_that_of_its_api_key()
+    {
+        const string Event = """{"channel":"news","data":1,"idempotencyKey":"k"}""";
+        foreach (var (key, body, offset) in new[] { (Publisher, Event, 1), (News, Event.Replace('1', '2'), 2), (Publisher, Event, 1), (News, Event.Replace('1', '2'), 2) })
+            Assert.Equal(offset, (await Publish("/api/events", key, body)).GetProperty("offset").GetInt32());
+        Assert.Equal(1, (await Publish("/api/events/batch", Publisher, $"[{Event}]"))[0].GetProperty("offset").GetInt32());
+        Assert.Equal(2, (await Publish("/api/events/batch", News, $"[{Event.Replace('1', '2')}]"))[0].GetProperty("offset").GetInt32());
+
+        async Task<JsonElement> Publish(string path, string key, string body)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
+            using var response = await _server.Http.SendAsync(request);
+            return JsonDocument.Parse(await response.Content.ReadAsStringAsync()).RootElement;
+        }
+    }
+
+    [Fact]
     public async Task Two_keys_are_none()
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, "/api/stats");

@@ -1,0 +1,24 @@
+using Microsoft.AspNetCore.Http;
+using OrleansNotify.AspNetCore.Security.ApiKeys;
+using OrleansNotify.Protocol;
+
+namespace OrleansNotify.AspNetCore.Publishing;
+
+/// <summary>
+/// Whose an idempotency key is: publishers that happen to use the same key on one channel do not meet. The grain sees one text; the separators are control
+/// characters, which no key, user or name of an API key has, so that no two scopes make the same one.
+/// </summary>
+internal static class IdempotencyScope
+{
+    private const char BehindApiKey = '\u0001';
+    private const char BehindUser = '\u0002';
+
+    /// <summary>The draft with its key in the scope of the request's API key, if there is one.</summary>
+    public static PublicationDraft OfApiKey(HttpContext context, PublicationDraft draft) =>
+        draft.IdempotencyKey is { } key && context.Features.Get<ApiKey>() is { } caller
+            ? PublicationDraft.FromChecked(draft.Data, draft.Shape, draft.Event, draft.Tags, draft.Publisher, $"{caller.Name}{BehindApiKey}{key}", draft.Origin)
+            : draft;
+
+    /// <summary>A key in the scope of a connection's user, if it has one.</summary>
+    public static string? OfUser(string? user, string? key) => user is null || key is null ? key : $"{user}{BehindUser}{key}";
+}
