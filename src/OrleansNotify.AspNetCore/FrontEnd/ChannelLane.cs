@@ -102,6 +102,8 @@ internal sealed partial class ChannelLane : ILaneHandler
         var channel = _channels.GetValueOrDefault(name);
         switch (work)
         {
+            case Subscription { By.HasLeft: true }:
+                break;
             case Subscription joining:
                 (channel ?? Create(name)).Join(joining);
                 break;

@@ -181,8 +181,7 @@ internal sealed partial class LocalChannel
         subscription.Joined?.TrySetResult();
         if (subscription.By is not null)
         {
-            Include(subscription.By); // it goes on from where the channel is once it can be reached
-            subscription.By.Recovered(name);
+            GiveUpRecovery(subscription);
             subscription.Send(connection.Format.Error(default, NotifyError.Internal, "The channel cannot be reached now, and was not recovered.", name));
         }
         else if (subscription.Command is { } command && connection.Remove(subscription))

@@ -67,6 +67,8 @@ internal sealed partial class LocalChannel
         var by = recovering.By!;
         by.Recovered(name);
         var patterned = PatternedOf(by.Connection);
+        if (ReferenceEquals(patterned.Delivering, recovering))
+            return true; // once more, in another epoch
         patterned.By.Add(by);
         var hasOwn = HasOwn(by.Connection);
         if (hasOwn || patterned.Delivering is not null)
@@ -79,6 +81,20 @@ internal sealed partial class LocalChannel
         }
         patterned.Delivering = recovering;
         return true;
+    }
+
+    // It goes on from where the channel is once it can be reached.
+    private void GiveUpRecovery(Subscription recovering)
+    {
+        var by = recovering.By!;
+        by.Recovered(name);
+        var patterned = PatternedOf(by.Connection);
+        if (ReferenceEquals(patterned.Delivering, recovering))
+            patterned.Delivering = null;
+        if (!patterned.By.Contains(by))
+            patterned.By.Add(by);
+        if (patterned.Delivering is null && !HasOwn(by.Connection))
+            Deliver(patterned);
     }
 
     // A channel that came to be known here by what a grain streamed unasked is due from the first of it; from where the grain stood when it began that, if less arrived.

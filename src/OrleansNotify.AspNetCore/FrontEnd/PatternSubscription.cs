@@ -17,6 +17,7 @@ internal sealed class PatternSubscription(Subscription subscription, ChannelPatt
     private readonly List<Frame> _held = [];
     private int _joining = lanes;
     private int _leaving = lanes;
+    private bool _hasLeft;
     private bool _isOpen;
 
     /// <summary>As the connection has it.</summary>
@@ -30,6 +31,9 @@ internal sealed class PatternSubscription(Subscription subscription, ChannelPatt
 
     /// <summary>Completes when it is on its way to the lanes (true) or has failed (false).</summary>
     public TaskCompletionSource<bool> Told { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Whether a lane has let it go: what is still on its way in comes too late.</summary>
+    public bool HasLeft => Volatile.Read(ref _hasLeft);
 
     /// <summary>Whether the channel waits for its own recovery, which takes it in.</summary>
     public bool IsRecovering(string channel)
@@ -49,7 +53,11 @@ internal sealed class PatternSubscription(Subscription subscription, ChannelPatt
     public bool LaneJoined() => Interlocked.Decrement(ref _joining) == 0;
 
     /// <summary>One lane has let it go; true for the last one.</summary>
-    public bool LaneLeft() => Interlocked.Decrement(ref _leaving) == 0;
+    public bool LaneLeft()
+    {
+        Volatile.Write(ref _hasLeft, true);
+        return Interlocked.Decrement(ref _leaving) == 0;
+    }
 
     /// <summary>Sends the reply, and what waited for it.</summary>
     public void Open(Frame reply)

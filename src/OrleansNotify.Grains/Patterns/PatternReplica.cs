@@ -30,7 +30,7 @@ internal sealed partial class PatternReplica(
         if (_known is { IsCompletedSuccessfully: true } known)
             return known;
         lock (_lock)
-            return _known ??= Task.Run(AskAll);
+            return _known is null or { IsFaulted: true } ? _known = Task.Run(AskAll) : _known;
     }
 
     private async Task AskAll()

@@ -15,7 +15,14 @@ internal sealed class PatternSilos(IClusterMembershipService membership, ICluste
     /// <summary>Whether there is no use in asking a silo that did not answer once more: it is dead, or of a version that knows no patterns (a rolling upgrade; its channels come to a silo that does).</summary>
     public async Task<bool> IsOut(SiloAddress silo)
     {
-        await membership.Refresh();
+        try
+        {
+            await membership.Refresh();
+        }
+        catch (Exception)
+        {
+            return false; // its store is away: what is known may be old, and who asks tries again
+        }
         return membership.CurrentSnapshot.GetSiloStatus(silo) is SiloStatus.Dead or SiloStatus.None
             || (manifests.Current.Silos.TryGetValue(silo, out var manifest) && !manifest.Grains.ContainsKey(Patterns));
     }
