@@ -24,4 +24,7 @@ public enum PublishRefusal
 
     /// <summary>The channel's namespace does not exist.</summary>
     UnknownNamespace = 4,
+
+    /// <summary>Faster than the channel's namespace allows: nothing was numbered, a retry after a moment is safe.</summary>
+    TooMany = 5,
 }

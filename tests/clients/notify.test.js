@@ -1,7 +1,7 @@
 // The client logic of the page, without a browser: a socket played by the test and a clock moved by it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { NotifyConnection, backoff, defaults, isFinal } from '../../src/OrleansNotify.Server/Page/notify.js';
+import { NotifyConnection, backoff, defaults, isFinal, matches } from '../../src/OrleansNotify.Server/Page/notify.js';
 
 class Stage {
   sockets = [];
@@ -268,4 +268,36 @@ test('closing on purpose stays closed', () => {
   stage.pass(600_000);
   assert.equal(stage.sockets.length, 1);
   assert.equal(stage.connection.state, 'closed');
+});
+
+test('a pattern is asked for without history, and again with the positions of the channels it brought', () => {
+  const stage = new Stage().open();
+  stage.connection.subscribe('chat.*');
+  assert.deepEqual(stage.asked, { type: 'subscribe', channel: 'chat.*', id: stage.asked.id });
+  stage.say({ type: 'subscribed', channel: 'chat.*', id: stage.asked.id });
+  assert.deepEqual(stage.connection.standing('chat.*'), { live: true, offset: null });
+  stage.event('chat.a', 7, { epoch: 'A' }).event('chat.b', 1, { epoch: 'B' }).event('other.c', 1, { epoch: 'C' }).event('chat.a', 8);
+  assert.deepEqual(stage.only('event').map(({ channel, offset, how }) => `${channel} ${offset} ${how}`), ['chat.a 7 live', 'chat.b 1 live', 'chat.a 8 live']);
+
+  stage.cut();
+  stage.reopen();
+  assert.deepEqual(stage.asked.recover, [{ channel: 'chat.a', epoch: 'A', offset: 8 }, { channel: 'chat.b', epoch: 'B', offset: 1 }]);
+  stage.say({ type: 'subscribed', channel: 'chat.*', id: stage.asked.id });
+  stage.say({ type: 'position', channel: 'chat.a', epoch: 'A', offset: 10, recovered: true }).event('chat.a', 9).event('chat.a', 10).event('chat.a', 11);
+  stage.say({ type: 'position', channel: 'chat.b', epoch: 'B2', offset: 4, recovered: false }).event('chat.b', 5);
+
+  assert.deepEqual(stage.only('recovered').map(({ channel, count }) => `${channel} ${count}`), ['chat.a 2']);
+  assert.deepEqual(stage.only('lost').map(({ channel, newEpoch }) => `${channel} ${newEpoch}`), ['chat.b true']);
+  assert.deepEqual(
+    stage.only('event').slice(3).map(({ channel, offset, how }) => `${channel} ${offset} ${how}`),
+    ['chat.a 9 recovered', 'chat.a 10 recovered', 'chat.a 11 live', 'chat.b 5 live']);
+  assert.equal(stage.only('gap').length, 0);
+});
+
+test('patterns are read as the server reads them', () => {
+  for (const [pattern, channel, expected] of [
+    ['chat.*', 'chat.a', true], ['chat.*', 'chat', false], ['chat.*', 'chat.a.b', false], ['chat.**', 'chat.a.b', true], ['chat.**', 'chat', false],
+    ['*.a', 'chat.a', true], ['chat.*.x', 'chat.a.y', false], ['*', 'ns:chat', false], ['ns:chat.*', 'ns:chat.a', true], ['ns:chat.*', 'chat.a', false],
+    ['**', '$private', false], ['chat.**', 'chat.a#42', false], ['**', '@system', false], ['chat', 'chat', false],
+  ]) assert.equal(matches(pattern, channel), expected, `${pattern} ${channel}`);
 });

@@ -24,10 +24,10 @@ internal static class ApiProblem
         return TypedResults.Problem(detail, statusCode: status, extensions: extensions);
     }
 
-    /// <summary>Writes the problem; a 503 says when to come back.</summary>
+    /// <summary>Writes the problem; a 429 and a 503 say when to come back.</summary>
     public static Task Write(HttpContext context, int status, string detail, string? field = null, string? outcome = null)
     {
-        if (status == StatusCodes.Status503ServiceUnavailable)
+        if (status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable)
             context.Response.Headers.RetryAfter = RetryAfterSeconds;
         return Of(status, detail, field, outcome).ExecuteAsync(context);
     }

@@ -108,7 +108,7 @@ internal static class NotifyApi
             .Requires(ApiScopes.Publish)
             .WithMetadata(AnswersItsErrors.Instance)
             .WithTags("Publish").WithName("publish")
-            .ProducesProblem(400).ProducesProblem(413).ProducesProblem(415).ProducesProblem(422).ProducesProblem(503)
+            .ProducesProblem(400).ProducesProblem(413).ProducesProblem(415).ProducesProblem(422).ProducesProblem(429).ProducesProblem(503)
             .AddOpenApiOperationTransformer(ApiDocument.Publish);
         MapBare(api, "/events/batch", batch.Invoke)
             .Requires(ApiScopes.Publish)

@@ -243,6 +243,9 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
             case PublishRefusal.KeyReused:
                 Fail(command.Id, NotifyError.BadRequest, "This idempotencyKey was used before with other content.", command.Channel);
                 break;
+            case PublishRefusal.TooMany:
+                Fail(command.Id, NotifyError.TooManyRequests, PublishReply.DetailOf(result.Refusal, command.Channel), command.Channel);
+                break;
             case PublishRefusal.NotAccepted:
                 Fail(command.Id, NotifyError.Internal, "Not accepted; nothing was published, try again.", command.Channel);
                 break;

@@ -82,9 +82,11 @@ internal sealed class BatchEndpoint(ChannelPublisher publisher, IOptions<LimitOp
             return new Item(StatusCodes.Status413PayloadTooLarge, new EventProblem($"An event may have at most {_limits.BodyBytes} bytes.", null), null, null);
         if (!EventReader.TryRead(utf8, null, out var posted, out var problem))
             return new Item(StatusCodes.Status400BadRequest, problem, null, null);
-        return ApiKeyGuard.Allows(context, posted.Channel)
+        if (!ApiKeyGuard.Allows(context, posted.Channel))
+            return new Item(StatusCodes.Status403Forbidden, new EventProblem(ApiKeyGuard.OtherChannels, null), null, null);
+        return ApiKeyGuard.TakePublish(context)
             ? new Item(0, default, posted.Channel, publisher.Publish(posted.Channel, IdempotencyScope.OfApiKey(context, posted.Draft)).AsTask())
-            : new Item(StatusCodes.Status403Forbidden, new EventProblem(ApiKeyGuard.OtherChannels, null), null, null);
+            : new Item(StatusCodes.Status429TooManyRequests, new EventProblem(ApiKeyGuard.TooMany, null), null, null);
     }
 
     private static async Task Write(ArrayBufferWriter<byte> output, Item item)

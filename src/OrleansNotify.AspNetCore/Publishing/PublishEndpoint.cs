@@ -49,6 +49,11 @@ internal sealed partial class PublishEndpoint(ChannelPublisher publisher, IOptio
                 await ApiProblem.Write(context, StatusCodes.Status403Forbidden, ApiKeyGuard.OtherChannels);
                 return;
             }
+            if (!ApiKeyGuard.TakePublish(context))
+            {
+                await ApiProblem.Write(context, StatusCodes.Status429TooManyRequests, ApiKeyGuard.TooMany);
+                return;
+            }
             // Not cancelled with the request: a publication under way is published.
             var result = await publisher.Publish(posted.Channel, IdempotencyScope.OfApiKey(context, posted.Draft));
             await (result.Refusal == PublishRefusal.None

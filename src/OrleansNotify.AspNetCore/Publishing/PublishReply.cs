@@ -19,6 +19,7 @@ internal static class PublishReply
         PublishRefusal.None => StatusCodes.Status202Accepted,
         PublishRefusal.KeyReused => StatusCodes.Status422UnprocessableEntity,
         PublishRefusal.UnknownNamespace => StatusCodes.Status400BadRequest,
+        PublishRefusal.TooMany => StatusCodes.Status429TooManyRequests,
         _ => StatusCodes.Status503ServiceUnavailable,
     };
 
@@ -27,6 +28,7 @@ internal static class PublishReply
     {
         PublishRefusal.KeyReused => "This idempotency key was used before with other content; take a new key for each publication.",
         PublishRefusal.UnknownNamespace => $"Unknown namespace '{ChannelName.NamespaceOf(channel)}'; configure it under Notify:Namespaces, or use another channel.",
+        PublishRefusal.TooMany => "Too many publications a second on this channel (PublishesPerSecond of its namespace): this one was not published, try again in a moment.",
         PublishRefusal.NotAccepted => "Not accepted: nothing was published, try again.",
         _ => "Unknown whether it was published: try again with the same idempotency key.",
     };

@@ -38,6 +38,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     private bool _isRecoverable;
     private bool _hasTold;
     private bool _isKeptForEver;
+    private PublishRate? _rate;
 
     /// <inheritdoc />
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
@@ -49,6 +50,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         var options = ChannelName.TryCheck(_name, out _) ? world.Namespaces.Find(_name) : null;
         _isKnown = options is not null;
         options ??= new NamespaceOptions { Class = ChannelClass.Ephemeral };
+        _rate = options.PublishesPerSecond > 0 ? new PublishRate(options.PublishesPerSecond) : null;
         _isRecoverable = options.Class != ChannelClass.Ephemeral;
         _hasTold = _moved is not null;
         // Attachments also end outside of this grain's turns: by lease, by the death of a silo.
@@ -103,7 +105,18 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
             return new(Refuse(batch, PublishRefusal.UnknownNamespace));
         if (batch.Length > MaxBatch || !world.Pulse.IsCertain || cancellationToken.IsCancellationRequested)
             return new(Refuse(batch, PublishRefusal.NotAccepted));
+        return _rate is not null && _rate.Take(batch.Length) is var count && count < batch.Length ? PublishFirst(count, batch) : Accept(batch);
+    }
 
+    // The others come too fast.
+    private async ValueTask<PublishResult[]> PublishFirst(int count, PublicationDraft[] batch)
+    {
+        var results = count == 0 ? [] : await Accept(batch[..count]);
+        return [.. results, .. Refuse(batch[count..], PublishRefusal.TooMany)];
+    }
+
+    private ValueTask<PublishResult[]> Accept(PublicationDraft[] batch)
+    {
         _hasTold = true;
         if (_durable is not null)
             return _durable.Publish(batch);
@@ -225,6 +238,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         if (_hosted is not null)
             world.Table.Remove(_hosted);
         _move?.Dispose();
+        _rate?.Dispose();
     }
 
     private static PublishResult[] Refuse(PublicationDraft[] batch, PublishRefusal refusal)

@@ -25,6 +25,10 @@ public sealed class NamespaceOptions
 
     /// <summary>Whether connections may publish. Default false: only the HTTP API and grain callers do.</summary>
     public bool ClientPublish { get; set; }
+
+    /// <summary>Publications a second that a channel takes from all publishers together, and as many at once after a pause; beyond it 429, or error 111. Default 0: any number; to 100,000.</summary>
+    [Range(0, 100_000)]
+    public int PublishesPerSecond { get; set; }
 }
 
 /// <summary>What survives of a publication.</summary>

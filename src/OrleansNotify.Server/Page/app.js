@@ -107,7 +107,7 @@ function showChannels() {
     const row = rows.get(channel) ?? list.appendChild(channelRow(channel));
     const { live, offset } = connection.standing(channel);
     row.dataset.live = live;
-    row.querySelector('.where').textContent = live ? `at offset ${offset}` : connection.state === 'open' ? 'subscribing…' : 'waiting';
+    row.querySelector('.where').textContent = live ? (offset === null ? 'whatever matches' : `at offset ${offset}`) : connection.state === 'open' ? 'subscribing…' : 'waiting';
   }
   if (list.childElementCount !== $('publish-known').childElementCount || rows.size !== wanted.length)
     $('publish-known').replaceChildren(...wanted.map((channel) => new Option(channel, channel)));

@@ -24,6 +24,7 @@ export function isFinal(code) {
 
 const TEMPORARY = new Set([100, 111]); // errors of a subscribe that are worth another try
 const UNRECOVERABLE = 112;
+const MAX_RECOVERIES = 300; // positions in one subscribe to a pattern
 
 /**
  * Events, each a CustomEvent with these members in `detail`:
@@ -112,6 +113,7 @@ export class NotifyConnection extends EventTarget {
     if (!known) return;
     this.#channels.delete(channel);
     this.#clear(`ask ${channel}`);
+    if (isPattern(channel)) for (const name of [...this.#unasked.keys()]) if (matches(channel, name)) this.#unasked.delete(name);
     for (const [id, name] of this.#pending) if (name === channel) this.#pending.delete(id);
     if (this.#opened && (known.live || known.asked)) this.#send({ type: 'unsubscribe', channel });
     this.#tell('unsubscribed', { channel });
@@ -161,8 +163,18 @@ export class NotifyConnection extends EventTarget {
     const id = this.#nextId++;
     this.#pending.set(id, channel);
     known.asked = true;
-    const since = known.epoch === null ? { history: this.#options.history } : { recover: { epoch: known.epoch, offset: known.offset } };
-    this.#send({ type: 'subscribe', channel, id, ...since });
+    this.#send({ type: 'subscribe', channel, id, ...(isPattern(channel) ? this.#sincePattern(channel) : this.#since(known)) });
+  }
+
+  #since({ epoch, offset }) {
+    return epoch === null ? { history: this.#options.history } : { recover: { epoch, offset } };
+  }
+
+  /** A pattern has no position: each of its channels that was seen has. The last seen, should there be too many to list. */
+  #sincePattern(pattern) {
+    const seen = [...this.#unasked].filter(([channel, { epoch }]) => epoch !== null && matches(pattern, channel) && !this.#channels.has(channel));
+    const recover = seen.slice(-MAX_RECOVERIES).map(([channel, { epoch, offset }]) => ({ channel, epoch, offset }));
+    return recover.length > 0 ? { recover } : {};
   }
 
   /** Any frame shows that somebody is there; after long silence we ask, and without an answer we leave. */
@@ -187,8 +199,12 @@ export class NotifyConnection extends EventTarget {
   }
 
   #onSubscribed({ channel, epoch, offset, id, wasRecovering, recovered }) {
-    if (!this.#pending.delete(id)) return; // given up meanwhile
+    if (!this.#pending.delete(id)) return undefined; // given up meanwhile
     const known = this.#channels.get(channel);
+    if (isPattern(channel)) {
+      Object.assign(known, { live: true, attempt: 0 });
+      return this.#tell('subscribed', { channel });
+    }
     const sameEpoch = known.epoch === epoch;
     const missed = offset - known.offset;
     known.live = true;
@@ -196,14 +212,14 @@ export class NotifyConnection extends EventTarget {
     known.upTo = offset; // what follows up to here is not live
     if (!recovered) Object.assign(known, { epoch, offset, shown: sameEpoch ? known.shown : 0 });
     this.#tell('subscribed', { channel });
-    if (!wasRecovering) return;
+    if (!wasRecovering) return undefined;
     if (recovered) return this.#tell('recovered', { channel, count: missed });
     this.#tell('lost', sameEpoch ? { channel, newEpoch: false, count: missed } : { channel, newEpoch: true });
-    if (sameEpoch || offset === 0) return;
+    if (sameEpoch || offset === 0) return undefined;
     // What the new epoch holds already came after what is lost: subscribe once more, from its beginning.
     Object.assign(known, { offset: 0, live: false });
     this.#send({ type: 'unsubscribe', channel });
-    this.#ask(channel);
+    return this.#ask(channel);
   }
 
   #onEvent(message, text) {
@@ -227,11 +243,16 @@ export class NotifyConnection extends EventTarget {
   }
 
   #onPosition({ channel, epoch, offset, recovered }) {
-    const known = this.#channels.get(channel);
+    const known = this.#channels.get(channel) ?? this.#unasked.get(channel);
     if (!known?.live) return;
+    if (recovered) { // one of a pattern's channels: what was missed follows
+      known.upTo = offset;
+      this.#tell('recovered', { channel, count: offset - known.offset });
+      return;
+    }
     if (epoch !== known.epoch) this.#tell('lost', { channel, newEpoch: true });
     else if (offset <= known.offset) return;
-    else if (!recovered) this.#tell('gap', { channel, count: offset - known.offset });
+    else this.#tell('gap', { channel, count: offset - known.offset });
     Object.assign(known, { epoch, offset, shown: offset, upTo: 0 });
   }
 
@@ -254,7 +275,7 @@ export class NotifyConnection extends EventTarget {
 
   /** Everyone's channels and our user's reach us without asking, and a pattern brings channels of other names. */
   #unaskedChannel(channel) {
-    if (!/^[@#]/.test(channel) && !this.channels.some((name) => name.includes('*'))) return undefined;
+    if (!/^[@#]/.test(channel) && !this.channels.some((name) => matches(name, channel))) return undefined;
     let known = this.#unasked.get(channel);
     if (!known) this.#unasked.set(channel, (known = { ...newChannel(), live: true }));
     return known;
@@ -281,6 +302,22 @@ export class NotifyConnection extends EventTarget {
     if (this.#timers.has(name)) this.#env.clearTimeout(this.#timers.get(name));
     this.#timers.delete(name);
   }
+}
+
+function isPattern(channel) {
+  return channel.includes('*');
+}
+
+/** Whether a channel is one of a pattern's, as the server reads patterns: * is one level, ** at the end one or more; none has $, @ or #. */
+export function matches(pattern, channel) {
+  if (!isPattern(pattern) || /[$@#]/.test(channel)) return false;
+  const colon = (name) => name.indexOf(':') + 1;
+  if (pattern.slice(0, colon(pattern)) !== channel.slice(0, colon(channel))) return false;
+  const levels = pattern.slice(colon(pattern)).split('.');
+  const named = channel.slice(colon(channel)).split('.');
+  const open = levels.at(-1) === '**';
+  if (open ? named.length < levels.length : named.length !== levels.length) return false;
+  return levels.every((level, i) => level === '*' || level === '**' || level === named[i]);
 }
 
 /**

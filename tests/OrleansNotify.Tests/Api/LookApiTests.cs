@@ -263,7 +263,7 @@ public sealed class LookApiTests : IAsyncLifetime
         var (status, _) = await _server.Http.Post("/api/events", body.GetProperty("example").ToString());
         Assert.Equal(202, status); // the example can be sent as it is
         Assert.True(publish.GetProperty("responses").GetProperty("202").GetProperty("content").GetProperty("application/json").TryGetProperty("example", out _));
-        Assert.Equal(["400", "401", "403", "413", "415", "422", "503"], publish.GetProperty("responses").EnumerateObject().Select(p => p.Name).Where(s => s[0] > '3').Order(StringComparer.Ordinal));
+        Assert.Equal(["400", "401", "403", "413", "415", "422", "429", "503"], publish.GetProperty("responses").EnumerateObject().Select(p => p.Name).Where(s => s[0] > '3').Order(StringComparer.Ordinal));
         var batch = paths.GetProperty("/api/events/batch").GetProperty("post").GetProperty("requestBody").GetProperty("content");
         Assert.Equal(200, (await _server.Http.Post("/api/events/batch", batch.GetProperty("application/json").GetProperty("example").ToString())).Status);
     }

@@ -76,6 +76,7 @@ public sealed class SettingsTableTests
     [InlineData("Notify:Limits:SubscriptionsPerConnection", "10001")]
     [InlineData("Notify:Namespaces:default:HistorySize", "0")]
     [InlineData("Notify:Namespaces:chat:HistoryTtl", "1.00:00:01")]
+    [InlineData("Notify:Namespaces:chat:PublishesPerSecond", "100001")]
     [InlineData("Notify:Cluster:ClusterId", "")]
     [InlineData("Notify:Cluster:Membership:ProbeTimeout", "00:00:00.1")]
     [InlineData("Notify:Storage:Path", "")]

@@ -46,6 +46,31 @@ public sealed class PageTests(Chromium chromium)
     }
 
     [Fact]
+    public async Task A_pattern_shows_the_events_of_channels_to_come_and_recovers_them_after_a_cut()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var proxy = new FaultProxy(server.Port);
+        await using var view = await chromium.OpenAsync(new Uri($"http://127.0.0.1:{proxy.Port}/"));
+        await view.Subscribed("notifications");
+        await view.Subscribe("orders.*");
+        await server.Publish("orders.eu", """{"n":"first"}""");
+        await view.Event("first");
+
+        proxy.Refuse();
+        proxy.Cut();
+        await view.Shows("#state[data-state=waiting]");
+        await server.Publish("orders.eu", """{"n":"second"}""");
+        proxy.Accept();
+        await view.Event("second", Reconnect);
+        await server.Publish("orders.us", """{"n":"third"}""");
+        await view.Event("third");
+
+        Assert.Equal(["orders.eu 1 live", "orders.eu 2 recovered", "orders.us 1 live"], await view.Events());
+        Assert.Equal(0, await view.Notices("refused"));
+        Assert.Empty(view.Faults);
+    }
+
+    [Fact]
     public async Task The_channels_are_remembered_for_the_next_visit()
     {
         await using var server = await ServerProcess.StartAsync();

@@ -1,3 +1,5 @@
+using OrleansNotify.Grains.Channels;
+
 namespace OrleansNotify.AspNetCore.Security.ApiKeys;
 
 /// <summary>What a key may do; none of them includes another.</summary>
@@ -23,6 +25,9 @@ internal enum ApiScopes
 /// <param name="Channels">The channels it may do that on.</param>
 internal sealed record ApiKey(string Name, ApiScopes Scopes, ChannelGrants Channels)
 {
+    /// <summary>How fast it may publish; null: as fast as it can.</summary>
+    public PublishRate? Rate { get; init; }
+
     /// <summary>Whether it may do something.</summary>
     public bool May(ApiScopes scope) => (Scopes & scope) == scope;
 }

@@ -27,4 +27,7 @@ public sealed class ApiKeySettings
 
     /// <summary>Channels it may do that on: names, and patterns such as <c>chat.*</c> or <c>chat.**</c>. Default none, which means all.</summary>
     public string[] Channels { get; set; } = [];
+
+    /// <summary>Publications a second with this key on each silo, and as many at once after a pause; beyond it 429. Default 0: any number; to 1,000,000.</summary>
+    public int PublishesPerSecond { get; set; }
 }

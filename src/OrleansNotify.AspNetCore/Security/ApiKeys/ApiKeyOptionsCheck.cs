@@ -6,6 +6,7 @@ namespace OrleansNotify.AspNetCore.Security.ApiKeys;
 internal sealed class ApiKeyOptionsCheck : IValidateOptions<ApiKeyOptions>
 {
     private const int MaxNameLength = 64;
+    private const int MaxPublishesPerSecond = 1_000_000;
 
     /// <inheritdoc />
     public ValidateOptionsResult Validate(string? name, ApiKeyOptions options)
@@ -26,6 +27,8 @@ internal sealed class ApiKeyOptionsCheck : IValidateOptions<ApiKeyOptions>
             else if (!hashes.Add(Convert.ToHexString(hash)))
                 failures.Add($"{path}:{nameof(key.Hash)} is another key's too: each name needs a key of its own.");
             CheckScopes(key, path, failures);
+            if (key.PublishesPerSecond is < 0 or > MaxPublishesPerSecond)
+                failures.Add($"{path}:{nameof(key.PublishesPerSecond)} ({key.PublishesPerSecond}) must be between 0, which means any number, and {MaxPublishesPerSecond}.");
             if (!ChannelGrants.TryRead(key.Channels, out _, out var wrong))
                 failures.Add($"{path}:{nameof(key.Channels)}:{wrong} ('{key.Channels[wrong.Value]}') must be a channel, or a pattern such as chat.* or chat.**");
         }

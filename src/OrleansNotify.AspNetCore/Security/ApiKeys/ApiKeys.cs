@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Microsoft.Extensions.Options;
+using OrleansNotify.Grains.Channels;
 
 namespace OrleansNotify.AspNetCore.Security.ApiKeys;
 
@@ -64,8 +65,9 @@ internal sealed class ApiKeys
             if (TryReadScope(name, out var scope))
                 scopes |= scope;
         }
+        var rate = settings.PublishesPerSecond > 0 ? new PublishRate(settings.PublishesPerSecond) : null;
         if (settings.Channels.Length == 0)
-            return new(settings.Name, scopes, ChannelGrants.Everything);
-        return new(settings.Name, scopes, ChannelGrants.TryRead(settings.Channels, out var channels, out _) ? channels : ChannelGrants.Nothing);
+            return new(settings.Name, scopes, ChannelGrants.Everything) { Rate = rate };
+        return new(settings.Name, scopes, ChannelGrants.TryRead(settings.Channels, out var channels, out _) ? channels : ChannelGrants.Nothing) { Rate = rate };
     }
 }

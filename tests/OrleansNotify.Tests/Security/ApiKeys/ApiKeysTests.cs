@@ -56,6 +56,7 @@ public sealed class ApiKeysTests
     [InlineData("1:Hash", "{first}", "Notify:ApiKeys:1:Hash is another key's too")]
     [InlineData("0:Scopes:0", "Publish", "Notify:ApiKeys:0:Scopes:0 ('Publish') must be one of publish, read, admin.")]
     [InlineData("0:Scopes:0", null, "Notify:ApiKeys:0:Scopes")]
+    [InlineData("0:PublishesPerSecond", "-1", "Notify:ApiKeys:0:PublishesPerSecond (-1) must be between 0, which means any number, and 1000000.")]
     [InlineData("0:Channels:0", "chat*", "Notify:ApiKeys:0:Channels:0 ('chat*') must be a channel, or a pattern")]
     [InlineData("0:Channels:0", "$chat.*", "Notify:ApiKeys:0:Channels:0 ('$chat.*') must be a channel, or a pattern")]
     [InlineData("0:Channel:0", "chat", "Notify:ApiKeys:0: ")]
