@@ -11,6 +11,7 @@ using OrleansNotify.AspNetCore.Security.Tokens;
 using OrleansNotify.AspNetCore.Transports;
 using OrleansNotify.AspNetCore.Transports.Sse;
 using OrleansNotify.AspNetCore.Transports.WebSocket;
+using OrleansNotify.AspNetCore.Webhooks;
 using OrleansNotify.Grains.Channels;
 using OrleansNotify.Grains.Silos;
 using OrleansNotify.Grains.Streaming;
@@ -33,6 +34,7 @@ public static class OrleansNotifyExtensions
         services.AddOptions<DevelopmentOptions>().BindConfiguration("Notify:Development");
         services.AddTokens(configuration);
         services.AddApiKeys(configuration);
+        services.AddWebhooks(configuration); // before the front-end's service, to stop behind it
         services.AddSingleton<ChannelCalls>();
         services.AddSingleton<AttachedChannels>();
         services.AddSingleton<ConnectionTable>();

@@ -100,6 +100,22 @@ internal sealed class PublicationDraftConverter : IConverter<PublicationDraft, P
     };
 }
 
+[GenerateSerializer, Alias("notify.PresenceMember"), Immutable]
+internal struct PresenceMemberSurrogate
+{
+    [Id(0)] public string Connection;
+    [Id(1)] public string? User;
+    [Id(2)] public ReadOnlyMemory<byte> Info;
+}
+
+[RegisterConverter]
+internal sealed class PresenceMemberConverter : IConverter<PresenceMember, PresenceMemberSurrogate>
+{
+    public PresenceMember ConvertFromSurrogate(in PresenceMemberSurrogate s) => new(s.Connection, s.User, s.Info);
+
+    public PresenceMemberSurrogate ConvertToSurrogate(in PresenceMember value) => new() { Connection = value.Connection, User = value.User, Info = value.Info };
+}
+
 [GenerateSerializer, Alias("notify.PublishResult")]
 internal struct PublishResultSurrogate
 {

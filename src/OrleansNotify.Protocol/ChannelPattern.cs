@@ -8,8 +8,12 @@ namespace OrleansNotify.Protocol;
 /// </summary>
 public sealed class ChannelPattern
 {
-    private const string One = "*";
-    private const string Rest = "**";
+    /// <summary>A level that matches any one.</summary>
+    public const string One = "*";
+
+    /// <summary>A last level that matches one or more.</summary>
+    public const string Rest = "**";
+
     private const string Unmatched = "$@#";
 
     private readonly string[] _levels;

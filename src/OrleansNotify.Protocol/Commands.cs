@@ -15,6 +15,9 @@ public sealed record SubscribeCommand(ReadOnlyMemory<byte> Id, string Channel, i
     /// <summary>A subscription token, unchecked; null: none.</summary>
     public string? Token { get; init; }
 
+    /// <summary>Wants to be told who comes and goes.</summary>
+    public bool Presence { get; init; }
+
     /// <summary>Set when <see cref="Channel"/> is a pattern.</summary>
     public ChannelPattern? Pattern { get; init; }
 
@@ -65,3 +68,13 @@ public sealed record PublishCommand(ReadOnlyMemory<byte> Id, string Channel, Pub
 /// <param name="Limit">At most this many, 0 for the position alone; null: the page limit.</param>
 /// <param name="Reverse">Newest first.</param>
 public sealed record HistoryCommand(ReadOnlyMemory<byte> Id, string Channel, RecoverFrom? Since, int? Limit, bool Reverse) : ClientCommand(Id);
+
+/// <summary>Asks who is on a channel.</summary>
+/// <param name="Id">See <see cref="ClientCommand"/>.</param>
+/// <param name="Channel">A checked name.</param>
+public sealed record PresenceCommand(ReadOnlyMemory<byte> Id, string Channel) : ClientCommand(Id);
+
+/// <summary>Asks how many are on a channel.</summary>
+/// <param name="Id">See <see cref="ClientCommand"/>.</param>
+/// <param name="Channel">A checked name.</param>
+public sealed record PresenceStatsCommand(ReadOnlyMemory<byte> Id, string Channel) : ClientCommand(Id);

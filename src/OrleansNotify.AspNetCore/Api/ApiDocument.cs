@@ -57,6 +57,24 @@ internal static class ApiDocument
     public static Task Publish(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
         operation.Summary = "Publish an event";
+        Publish(operation, EventSchema(), Event);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Describes <c>POST /api/users/{user}/events</c>.</summary>
+    public static Task PublishToUser(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
+    {
+        operation.Summary = "Publish an event to all connections of a user";
+        var schema = EventSchema();
+        foreach (var elsewhere in new[] { "type", "channel", "user" })
+            schema.Properties!.Remove(elsewhere);
+        Publish(operation, schema, """{"data":{"message":"For your eyes only"}}""");
+        (operation.Parameters ??= []).Add(new OpenApiParameter { Name = "user", In = ParameterLocation.Path, Required = true, Description = "The user's id.", Schema = Text() });
+        return Task.CompletedTask;
+    }
+
+    private static void Publish(OpenApiOperation operation, OpenApiSchema schema, string example)
+    {
         operation.Parameters =
         [
             new OpenApiParameter
@@ -67,9 +85,8 @@ internal static class ApiDocument
                 Schema = Text(),
             },
         ];
-        operation.RequestBody = new OpenApiRequestBody { Required = true, Content = Content((Json, EventSchema(), Event)) };
+        operation.RequestBody = new OpenApiRequestBody { Required = true, Content = Content((Json, schema, example)) };
         SetReply(operation, "202", "Published; this is its place in the channel.", PositionSchema(), Accepted);
-        return Task.CompletedTask;
     }
 
     /// <summary>Describes <c>POST /api/events/batch</c>.</summary>
@@ -113,6 +130,24 @@ internal static class ApiDocument
             ("gapless", new OpenApiSchema { Type = JsonSchemaType.Boolean, Description = "Whether nothing is missing behind since, up to the last publication of the page." }),
             ("publications", List(publication)));
         SetReply(operation, "200", "What the channel keeps.", page, null);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Describes <c>GET …/presence</c>.</summary>
+    public static Task Presence(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
+    {
+        var member = Object(
+            "A connection that is subscribed to the channel by its name.",
+            ("connection", Text("Its id.")),
+            ("user", Text("Its user.")),
+            ("info", new OpenApiSchema { Description = "What its token says of it to others." }));
+        var presence = Object(
+            "Who is on a channel.",
+            ("channel", Text()),
+            ("total", new OpenApiSchema { Type = JsonSchemaType.Integer, Description = "How many connections." }),
+            ("users", new OpenApiSchema { Type = JsonSchemaType.Integer, Description = "How many different users among them." }),
+            ("members", List(member)));
+        SetReply(operation, "200", "Who is on it.", presence, null);
         return Task.CompletedTask;
     }
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using OrleansNotify.Grains.Silos;
 
 namespace OrleansNotify.AspNetCore.Api;
 
@@ -8,6 +9,8 @@ namespace OrleansNotify.AspNetCore.Api;
 [JsonSerializable(typeof(StatsReply))]
 [JsonSerializable(typeof(ConnectionsReply))]
 [JsonSerializable(typeof(DisconnectReply))]
+[JsonSerializable(typeof(UserReply))]
+[JsonSerializable(typeof(UserSubscriptionReply))]
 [JsonSerializable(typeof(RevocationReply))]
 [JsonSerializable(typeof(ChannelsReply))]
 [JsonSerializable(typeof(ChannelReply))]
@@ -47,12 +50,30 @@ internal sealed record ConnectionsReply(IReadOnlyList<ConnectionReply> Connectio
 /// <param name="Sent">Publications handed to its socket.</param>
 /// <param name="Queued">Bytes that wait for its socket.</param>
 internal sealed record ConnectionReply(
-    string Id, string? User, string Transport, string Silo, DateTimeOffset Since, IReadOnlyList<string> Channels, long Sent, long Queued);
+    string Id, string? User, string Transport, string Silo, DateTimeOffset Since, IReadOnlyList<string> Channels, long Sent, long Queued)
+{
+    /// <summary>A connection as its silo listed it.</summary>
+    public static ConnectionReply Of(SiloAddress silo, ConnectionInfo c) =>
+        new(ConnectionId.Format(silo, c.Number), c.User, c.Transport, silo.ToString(), c.Since, c.Channels, c.Sent, c.QueuedBytes);
+}
 
 /// <summary>What a disconnect of a user did.</summary>
 /// <param name="Disconnected">Connections closed.</param>
 /// <param name="Partial">True when a silo did not answer: the user may have connections there.</param>
 internal sealed record DisconnectReply(int Disconnected, bool Partial);
+
+/// <summary>A user.</summary>
+/// <param name="User">His id.</param>
+/// <param name="Online">Whether he has a connection.</param>
+/// <param name="Connections">All of his, oldest first.</param>
+/// <param name="LastSeen">When he went; absent while he is online, and when it is not known.</param>
+/// <param name="Partial">True when a silo did not answer: connections there are missing.</param>
+internal sealed record UserReply(string User, bool Online, IReadOnlyList<ConnectionReply> Connections, DateTimeOffset? LastSeen, bool Partial);
+
+/// <summary>What a change of a user's subscriptions did.</summary>
+/// <param name="Connections">How many of his connections it was news to.</param>
+/// <param name="Partial">True when a silo did not answer: connections there may be as they were.</param>
+internal sealed record UserSubscriptionReply(int Connections, bool Partial);
 
 /// <summary>A revocation.</summary>
 /// <param name="Until">Until when it is kept, in seconds since 1970.</param>

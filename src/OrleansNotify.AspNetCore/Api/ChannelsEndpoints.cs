@@ -1,11 +1,10 @@
 using System.Buffers;
 using System.Text;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Logging;
-using OrleansNotify.AspNetCore.Security.ApiKeys;
 using OrleansNotify.Grains.Channels;
+using OrleansNotify.Grains.Channels.Presence;
 using OrleansNotify.Grains.Stats;
 using OrleansNotify.Protocol;
 using OrleansNotify.Protocol.Json;
@@ -42,7 +41,7 @@ internal sealed partial class ChannelsEndpoints(
     /// <summary>Where a channel stands.</summary>
     public async Task<IResult> Get(string channel, HttpContext context)
     {
-        if (!TryName(context, ref channel, out var options, out var refusal))
+        if (!ChannelParameter.TryRead(context, namespaces, ref channel, out var options, out var refusal))
             return refusal;
         try
         {
@@ -68,7 +67,7 @@ internal sealed partial class ChannelsEndpoints(
     /// <summary>What a channel keeps.</summary>
     public async Task<IResult> History(string channel, HttpContext context)
     {
-        if (!TryName(context, ref channel, out _, out var refusal))
+        if (!ChannelParameter.TryRead(context, namespaces, ref channel, out _, out var refusal))
             return refusal;
         var query = new ApiQuery(context.Request.Query);
         ChannelEpoch? epoch = query.Text("epoch") switch
@@ -99,10 +98,28 @@ internal sealed partial class ChannelsEndpoints(
         }
     }
 
+    /// <summary>Who is on a channel.</summary>
+    public async Task<IResult> Presence(string channel, HttpContext context)
+    {
+        if (!ChannelParameter.TryRead(context, namespaces, ref channel, out _, out var refusal))
+            return refusal;
+        if (!namespaces.HasPresence(channel))
+            return ApiProblem.NotFound(ChannelNamespaces.NoPresence);
+        try
+        {
+            var state = await grains.GetGrain<IChannelGrain>(channel).GetPresence(withMembers: true, CancellationToken.None).AsTask().WaitAsync(Deadline, time, context.RequestAborted);
+            return new PresenceResult(channel, state);
+        }
+        catch (Exception exception) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            return Unreachable(channel, exception);
+        }
+    }
+
     /// <summary>Erases what a channel keeps; its offsets go on.</summary>
     public async Task<IResult> Erase(string channel, HttpContext context)
     {
-        if (!TryName(context, ref channel, out _, out var refusal))
+        if (!ChannelParameter.TryRead(context, namespaces, ref channel, out _, out var refusal))
             return refusal;
         try
         {
@@ -113,27 +130,6 @@ internal sealed partial class ChannelsEndpoints(
         {
             return Unreachable(channel, exception);
         }
-    }
-
-    // The server decodes a path but for %2F, which it leaves. A name has no '%', so a '%' that was itself encoded is no part of one: what it
-    // stands before must not be decoded a second time.
-    private bool TryName(HttpContext context, ref string channel, out NamespaceOptions options, out IResult refusal)
-    {
-        options = null!;
-        refusal = null!;
-        var raw = context.Features.Get<IHttpRequestFeature>()?.RawTarget ?? "";
-        var query = raw.IndexOf('?', StringComparison.Ordinal);
-        if (!raw.AsSpan(0, query < 0 ? raw.Length : query).Contains("%25", StringComparison.Ordinal))
-            channel = channel.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
-        if (!ChannelName.TryCheck(channel, out var problem))
-            refusal = ApiProblem.BadParameter("channel", problem);
-        else if (!ApiKeyGuard.Allows(context, channel))
-            refusal = ApiProblem.Forbidden(ApiKeyGuard.OtherChannels);
-        else if (namespaces.Find(channel) is not { } found)
-            refusal = ApiProblem.NotFound($"Unknown namespace '{ChannelName.NamespaceOf(channel)}'.");
-        else
-            options = found;
-        return options is not null;
     }
 
     private IResult Unreachable(string channel, Exception exception)
@@ -165,11 +161,30 @@ internal sealed partial class ChannelsEndpoints(
                 JsonReplyWriter.WritePublication(output, page.Publications[i]);
             }
             output.Write("]}"u8);
-            httpContext.Response.ContentType = "application/json";
-            httpContext.Response.ContentLength = output.WrittenCount;
-            await httpContext.Response.BodyWriter.WriteAsync(output.WrittenMemory, httpContext.RequestAborted);
+            await Answer(httpContext, output);
         }
-
-        private static void Utf8Text(IBufferWriter<byte> output, string text) => Encoding.UTF8.GetBytes(text, output);
     }
+
+    // What tokens say of their users goes out as it is, too.
+    private sealed class PresenceResult(string channel, PresenceState state) : IResult
+    {
+        public async Task ExecuteAsync(HttpContext httpContext)
+        {
+            var output = new ArrayBufferWriter<byte>(1024);
+            Utf8Text(output, $"{{\"channel\":\"{channel}\",\"total\":{state.Total},\"users\":{state.Users}");
+            if (state.Members is { } members)
+                JsonReplyWriter.WriteMembers(output, members);
+            output.Write("}"u8);
+            await Answer(httpContext, output);
+        }
+    }
+
+    private static async Task Answer(HttpContext httpContext, ArrayBufferWriter<byte> output)
+    {
+        httpContext.Response.ContentType = "application/json";
+        httpContext.Response.ContentLength = output.WrittenCount;
+        await httpContext.Response.BodyWriter.WriteAsync(output.WrittenMemory, httpContext.RequestAborted);
+    }
+
+    private static void Utf8Text(IBufferWriter<byte> output, string text) => Encoding.UTF8.GetBytes(text, output);
 }

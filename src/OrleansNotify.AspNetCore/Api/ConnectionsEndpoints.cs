@@ -39,7 +39,7 @@ internal sealed class ConnectionsEndpoints(IGrainFactory grains, ClusterSilos si
             var (answered, connections) = await silos.Ask(silo, () => FrontEnd(silo).List(asked, CancellationToken.None), cancellationToken);
             isPartial |= !answered;
             foreach (var c in connections ?? [])
-                found.Add(new ConnectionReply(ConnectionId.Format(silo, c.Number), c.User, c.Transport, silo.ToString(), c.Since, c.Channels, c.Sent, c.QueuedBytes));
+                found.Add(ConnectionReply.Of(silo, c));
         }
         return Page(found, isLast: found.Count < limit, isPartial);
     }

@@ -48,6 +48,7 @@ internal static class NotifyApi
         services.AddSingleton<StatsEndpoint>();
         services.AddSingleton<ClusterSilos>();
         services.AddSingleton<ConnectionsEndpoints>();
+        services.AddSingleton<UsersEndpoints>();
         services.AddSingleton<ChannelList>();
         services.AddSingleton<ChannelsEndpoints>();
         // The platform logs an error for every probe that finds a part unwell, all through a planned stop; who probes has the answer.
@@ -75,6 +76,7 @@ internal static class NotifyApi
         MapPublishing(api, routes.ServiceProvider);
         MapStats(api);
         MapConnections(api);
+        MapUsers(api);
         MapRevocations(api);
         MapChannels(api);
         routes.MapHealthChecks("/health", Health.All);
@@ -110,6 +112,12 @@ internal static class NotifyApi
             .WithTags("Publish").WithName("publish")
             .ProducesProblem(400).ProducesProblem(413).ProducesProblem(415).ProducesProblem(422).ProducesProblem(429).ProducesProblem(503)
             .AddOpenApiOperationTransformer(ApiDocument.Publish);
+        MapBare(api, "/users/{user}/events", publish.InvokeForUser)
+            .Requires(ApiScopes.Publish)
+            .WithMetadata(AnswersItsErrors.Instance)
+            .WithTags("Publish").WithName("publishToUser")
+            .ProducesProblem(400).ProducesProblem(413).ProducesProblem(415).ProducesProblem(422).ProducesProblem(429).ProducesProblem(503)
+            .AddOpenApiOperationTransformer(ApiDocument.PublishToUser);
         MapBare(api, "/events/batch", batch.Invoke)
             .Requires(ApiScopes.Publish)
             .WithTags("Publish").WithName("publishBatch")
@@ -147,6 +155,23 @@ internal static class NotifyApi
             .Requires(ApiScopes.Admin, everyChannel: true)
             .WithTags("Connections").WithName("disconnectUser").WithSummary("Disconnect all connections of a user")
             .Produces<DisconnectReply>().ProducesProblem(400);
+    }
+
+    private static void MapUsers(IEndpointRouteBuilder api)
+    {
+        const string Encoded = "The channel is percent-encoded once: '/' as %2F, '#' as %23. About the connections there are now: what comes later is its token's business.";
+        api.MapGet("/users/{user}", (string user, UsersEndpoints users, CancellationToken cancellationToken) => users.Get(user, cancellationToken))
+            .Requires(ApiScopes.Read, everyChannel: true)
+            .WithTags("Users").WithName("user").WithSummary("Whether a user is there, and by which connections")
+            .Produces<UserReply>().ProducesProblem(400).ProducesProblem(503);
+        api.MapPut("/users/{user}/subscriptions/{channel}", (string user, string channel, HttpContext context, UsersEndpoints users) => users.Subscribe(user, channel, context))
+            .Requires(ApiScopes.Admin)
+            .WithTags("Users").WithName("subscribeUser").WithSummary("Put all connections of a user on a channel, whatever their tokens allow").WithDescription(Encoded)
+            .Produces<UserSubscriptionReply>().ProducesProblem(400).ProducesProblem(404);
+        api.MapDelete("/users/{user}/subscriptions/{channel}", (string user, string channel, HttpContext context, UsersEndpoints users) => users.Unsubscribe(user, channel, context))
+            .Requires(ApiScopes.Admin)
+            .WithTags("Users").WithName("unsubscribeUser").WithSummary("Take all connections of a user from a channel, by whatever they got there; they are told").WithDescription(Encoded)
+            .Produces<UserSubscriptionReply>().ProducesProblem(400).ProducesProblem(404);
     }
 
     private static void MapRevocations(IEndpointRouteBuilder api)
@@ -189,6 +214,11 @@ internal static class NotifyApi
                 ("reverse", JsonSchemaType.Boolean, "Newest first: with a limit, the last ones."))
             .ProducesProblem(400).ProducesProblem(404).ProducesProblem(409).ProducesProblem(503)
             .AddOpenApiOperationTransformer(ApiDocument.History);
+        api.MapGet("/channels/{channel}/presence", (string channel, HttpContext context, ChannelsEndpoints channels) => channels.Presence(channel, context))
+            .Requires(ApiScopes.Read)
+            .WithTags("Channels").WithName("presence").WithSummary("Who is on a channel").WithDescription($"{Encoded} Beyond 1,000 members there are counts only.")
+            .ProducesProblem(400).ProducesProblem(404).ProducesProblem(503)
+            .AddOpenApiOperationTransformer(ApiDocument.Presence);
         api.MapDelete("/channels/{channel}/history", (string channel, HttpContext context, ChannelsEndpoints channels) => channels.Erase(channel, context))
             .Requires(ApiScopes.Admin)
             .WithTags("Channels").WithName("eraseHistory").WithSummary("Erase what a channel keeps; offsets go on").WithDescription(Encoded)

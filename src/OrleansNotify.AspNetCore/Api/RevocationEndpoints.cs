@@ -44,13 +44,13 @@ internal sealed class RevocationEndpoints(IGrainFactory grains, TokenVerifier to
         try
         {
             result = await grains.GetGrain<IRevocationsGrain>(0).Revoke(new RevocationOrder(kind, name, until)).AsTask().WaitAsync(Deadline, time);
-            if (result.IsTaken)
-                await revocations.Read(); // here at once; the others read it within their second
         }
         catch (Exception) when (!request.HttpContext.RequestAborted.IsCancellationRequested)
         {
             return ApiProblem.Unreachable("The list of revoked tokens");
         }
+        // Here at once, if that can be; the others read it within their second.
+        await revocations.Read().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return result.IsTaken
             ? TypedResults.Json(new RevocationReply(until.ToUnixTimeSeconds(), result.IsStored), ApiJson.Default.RevocationReply)
             : ApiProblem.Conflict($"There is no room for another revocation ({RevocationList.MaxCount}, or {RevocationList.MaxBytes >> 10} KiB of names); give each its 'expires', so that they end, or change the signing key.");

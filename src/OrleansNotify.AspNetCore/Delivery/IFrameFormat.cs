@@ -45,6 +45,15 @@ public interface IFrameFormat
     /// <summary>The reply to a history command.</summary>
     Frame History(ReadOnlySpan<byte> id, string channel, ChannelPosition position, IReadOnlyList<Publication> publications);
 
+    /// <summary>Tells that somebody has come or gone.</summary>
+    Frame PresenceChange(string channel, bool joined, PresenceMember member);
+
+    /// <summary>The reply to a presence command; members is null when they are too many.</summary>
+    Frame Presence(ReadOnlySpan<byte> id, string channel, IReadOnlyList<PresenceMember>? members, int total);
+
+    /// <summary>The reply to a presence_stats command.</summary>
+    Frame PresenceStats(ReadOnlySpan<byte> id, string channel, int connections, int users);
+
     /// <summary>The transport's own ping, or null when it has none.</summary>
     Frame? KeepAlive { get; }
 

@@ -17,7 +17,11 @@ internal sealed partial class BeatMonitor(AttachedChannels attached, ChannelCall
     {
         var verdict = attached.Heard(beat);
         foreach (var changed in beat.Changed)
+        {
             frontEnd.Post(changed.Channel, changed.Position);
+            if (changed.PresenceVersion > 0)
+                frontEnd.Post(changed.Channel, new PresenceVersion(changed.PresenceVersion));
+        }
         if (beat.Ended.Length > 0)
             frontEnd.AttachAgain(beat.Ended);
         _ = Answer(beat, verdict, frontEnd);

@@ -9,7 +9,7 @@ internal sealed class ChannelAccess(ChannelNamespaces namespaces)
 {
     /// <summary>Checks a subscription once more.</summary>
     public (NotifyError Code, string Message)? Check(Subscription subscription, Identity identity) =>
-        subscription.ByPattern is { } by ? Check(by.Pattern, identity) : Check(subscription.Channel, identity, subscription.Expires is not null);
+        subscription.ByPattern is { } by ? Check(by.Pattern, identity) : Check(subscription.Channel, identity, subscription.Expires is not null || subscription.IsByApi);
 
     /// <summary>Checks a connection's wish to receive whatever a pattern matches.</summary>
     public (NotifyError Code, string Message)? Check(ChannelPattern pattern, Identity identity)

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using OrleansNotify.Grains.Channels;
+using OrleansNotify.Grains.Channels.Presence;
 
 namespace OrleansNotify.AspNetCore.FrontEnd;
 
@@ -51,6 +52,36 @@ internal sealed partial class ChannelCalls(IGrainFactory grains, ILocalSiloDetai
         catch (Exception exception)
         {
             LogCallFailed("read", channel, exception);
+            return null;
+        }
+    }
+
+    /// <summary>Announces members; null when it failed.</summary>
+    public async Task<PresenceReply?> Announce(string channel, PresenceAnnouncement announcement)
+    {
+        try
+        {
+            using var deadline = new CancellationTokenSource(Deadline, time);
+            return await grains.GetGrain<IChannelGrain>(channel).Announce(announcement, deadline.Token).AsTask().WaitAsync(Deadline, time);
+        }
+        catch (Exception exception)
+        {
+            LogCallFailed("announce", channel, exception);
+            return null;
+        }
+    }
+
+    /// <summary>Asks who is on a channel; null when it failed.</summary>
+    public async Task<PresenceState?> Presence(string channel, bool withMembers)
+    {
+        try
+        {
+            using var deadline = new CancellationTokenSource(Deadline, time);
+            return await grains.GetGrain<IChannelGrain>(channel).GetPresence(withMembers, deadline.Token).AsTask().WaitAsync(Deadline, time);
+        }
+        catch (Exception exception)
+        {
+            LogCallFailed("presence", channel, exception);
             return null;
         }
     }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using OrleansNotify.AspNetCore.Delivery;
+using OrleansNotify.Grains.Channels.Presence;
 using OrleansNotify.Grains.Patterns;
 using OrleansNotify.Grains.Streaming;
 using OrleansNotify.Protocol;
@@ -129,6 +130,18 @@ internal sealed partial class ChannelLane : ILaneHandler
                 break;
             case HistoryAnswer answer:
                 channel?.Accept(answer);
+                break;
+            case PresenceChange change:
+                channel?.Accept(change);
+                break;
+            case PresenceVersion told:
+                channel?.Accept(told);
+                break;
+            case AnnounceAnswer answer:
+                channel?.Accept(answer);
+                break;
+            case AskPresence:
+                channel?.AskPresence();
                 break;
             case CatchUpDone done:
                 channel?.CaughtUp(done.Subscription);

@@ -6,7 +6,7 @@ using OrleansNotify.Protocol;
 namespace OrleansNotify.AspNetCore.FrontEnd;
 
 /// <summary>One client session on this silo.</summary>
-internal sealed class Connection(long number, string id, string transport, DateTimeOffset since, IFrameFormat format, IFrameSink sink, Outbox outbox)
+internal sealed class Connection(long number, string id, string transport, DateTimeOffset since, IFrameFormat format, IFrameSink sink, Outbox outbox, IConnectionWatch? watch = null)
 {
     private readonly Lock _lock = new();
     private readonly List<Subscription> _subscriptions = [];
@@ -15,6 +15,7 @@ internal sealed class Connection(long number, string id, string transport, DateT
     private bool _ended;
     private int _closing;
     private TaskCompletionSource? _closed;
+    private (DisconnectCode Code, string Reason)? _farewell;
 
     /// <summary>Rising on its silo; with the silo's tag it makes <see cref="Id"/>.</summary>
     public long Number => number;
@@ -26,11 +27,23 @@ internal sealed class Connection(long number, string id, string transport, DateT
     public Identity? Identity
     {
         get => Volatile.Read(ref _identity);
-        set => Volatile.Write(ref _identity, value);
+        set
+        {
+            lock (_lock)
+            {
+                var isKnown = _identity is not null;
+                Volatile.Write(ref _identity, value);
+                if (!isKnown && !_ended)
+                    watch?.Connected(this);
+            }
+        }
     }
 
     /// <summary>Its user, or null.</summary>
     public string? User => Identity?.User;
+
+    /// <summary>How it came, such as <c>websocket</c>.</summary>
+    public string Transport => transport;
 
     /// <summary>When it began.</summary>
     public DateTimeOffset Since => since;
@@ -91,8 +104,10 @@ internal sealed class Connection(long number, string id, string transport, DateT
     /// <summary>Says farewell and ends the connection: a slow one gets its close frame instead of what was waiting.</summary>
     public void Close(DisconnectCode code, string reason)
     {
-        if (TryBeginClose())
-            Closing?.Invoke(this, code, reason);
+        if (!TryBeginClose())
+            return;
+        _farewell = (code, reason);
+        Closing?.Invoke(this, code, reason);
     }
 
     /// <summary>Set by the front-end: does the closing.</summary>
@@ -113,6 +128,7 @@ internal sealed class Connection(long number, string id, string transport, DateT
             if (_subscriptions.Count >= limit)
                 return NotifyError.LimitExceeded;
             _subscriptions.Add(subscription);
+            watch?.Subscribed(this, subscription.Channel);
             if (subscription.Token is not null)
                 RevocationsChecked = -1;
             if (subscription.Expires is { } expires && expires.UtcTicks < _nextExpiry)
@@ -128,7 +144,7 @@ internal sealed class Connection(long number, string id, string transport, DateT
         {
             var subscription = Find(channel);
             if (subscription is not null)
-                _subscriptions.Remove(subscription);
+                Remove(subscription);
             return subscription;
         }
     }
@@ -137,7 +153,12 @@ internal sealed class Connection(long number, string id, string transport, DateT
     public bool Remove(Subscription subscription)
     {
         lock (_lock)
-            return _subscriptions.Remove(subscription);
+        {
+            if (!_subscriptions.Remove(subscription))
+                return false;
+            watch?.Unsubscribed(this, subscription.Channel);
+            return true;
+        }
     }
 
     /// <summary>Takes subscriptions away.</summary>
@@ -146,7 +167,8 @@ internal sealed class Connection(long number, string id, string transport, DateT
         lock (_lock)
         {
             Subscription[] removed = [.. _subscriptions.Where(subscription => condition(subscription))];
-            _subscriptions.RemoveAll(removed.Contains);
+            foreach (var subscription in removed)
+                Remove(subscription);
             return removed;
         }
     }
@@ -167,9 +189,11 @@ internal sealed class Connection(long number, string id, string transport, DateT
     {
         lock (_lock)
         {
+            var hasEnded = _ended;
             _ended = true;
-            Subscription[] all = [.. _subscriptions];
-            _subscriptions.Clear();
+            var all = RemoveWhere(_ => true);
+            if (!hasEnded && _identity is not null)
+                watch?.Disconnected(this, _farewell?.Code, _farewell?.Reason);
             return all;
         }
     }

@@ -9,32 +9,42 @@ namespace OrleansNotify.AspNetCore.FrontEnd;
 // meet without gap or duplicate.
 internal sealed partial class LocalChannel
 {
+    // Readings of history under way; they end on any thread.
+    private readonly Dictionary<HistoryRequest, Task<HistoryPage?>> _reads = [];
+
     /// <summary>Takes a subscription in.</summary>
     public void Join(Subscription subscription)
     {
         if (subscription.State == SubscriptionState.Ended)
             return;
         _idleSince = 0;
-        if (!_cursor.IsPlaced)
+        if (!_cursor.IsPlaced || !CanWatch(subscription))
         {
             if (_waiting.Count == 0)
                 _waitingSince = world.Time.GetTimestamp();
             _waiting.Add(subscription);
-            Attach();
+            if (!_cursor.IsPlaced)
+                Attach();
             return;
         }
         Deliver(); // what is collected belongs to those who were here before
         if (subscription.IsImplicit)
         {
             if (_asked?.ContainsKey(subscription.Connection) != true)
+            {
                 AddLive(subscription);
+                Enter(subscription);
+            }
             subscription.Joined?.TrySetResult();
             return;
         }
         if (subscription.By is not null && !Include(subscription))
             return;
         if (subscription.By is null)
+        {
+            Enter(subscription); // before the other goes: nobody leaves by that
             TakeOver(subscription);
+        }
         var command = subscription.Command!;
         switch (command)
         {
@@ -81,8 +91,7 @@ internal sealed partial class LocalChannel
         var at = new ChannelPosition(_cursor.Epoch, subscription.JoinedAt);
         if (subscription.Command!.Recover is not { } from)
         {
-            Array.Reverse(page.Publications);
-            Answer(subscription, at, recovered: null, page.Publications);
+            Answer(subscription, at, recovered: null, [.. page.Publications.Reverse()]); // the page is others', too
         }
         else if (from.Epoch == _cursor.Epoch && from.Offset > subscription.JoinedAt)
         {
@@ -124,11 +133,15 @@ internal sealed partial class LocalChannel
             return;
         }
         Deliver();
+        // Back to what the user has without asking.
+        var given = !subscription.IsImplicit && _asked is not null && !ReachesEveryone && !subscription.Connection.IsClosing ? new Subscription(subscription.Connection, name, null) : null;
+        if (given is not null)
+            Enter(given);
         Remove(subscription);
         if (command is not null)
             subscription.Connection.Send(subscription.Connection.Format.Unsubscribed(command.Id.Span, name));
-        if (!subscription.IsImplicit && _asked is not null && !ReachesEveryone && !subscription.Connection.IsClosing)
-            AddLive(new Subscription(subscription.Connection, name, null)); // back to what the user has without asking
+        if (given is not null)
+            AddLive(given);
     }
 
     /// <summary>A connection of the user whose channel this is has ended: what it had without asking goes.</summary>
@@ -212,8 +225,29 @@ internal sealed partial class LocalChannel
             await before; // one catch-up at a time per connection bounds what recovery holds in memory
             if (retry)
                 await Task.Delay(TimeSpan.FromMilliseconds(200), world.Time);
+            world.Post(name, new HistoryAnswer(subscription, asked, await ReadOnce(request)));
+        }
+    }
+
+    // Single flight: clients that come back together have missed the same.
+    private Task<HistoryPage?> ReadOnce(HistoryRequest request)
+    {
+        lock (_reads)
+        {
+            if (_reads.TryGetValue(request, out var underWay))
+                return underWay;
+            var reading = Read();
+            if (!reading.IsCompleted)
+                _reads.Add(request, reading);
+            return reading;
+        }
+
+        async Task<HistoryPage?> Read()
+        {
             var page = await world.Calls.Read(name, request);
-            world.Post(name, new HistoryAnswer(subscription, asked, page));
+            lock (_reads)
+                _reads.Remove(request);
+            return page;
         }
     }
 
@@ -335,6 +369,7 @@ internal sealed partial class LocalChannel
             _asked.Remove(subscription.Connection);
         subscription.State = SubscriptionState.Ended;
         subscription.DropHeld();
+        Exit(subscription);
         if (subscription.By is null)
             GiveBackPatterned(subscription.Connection);
     }

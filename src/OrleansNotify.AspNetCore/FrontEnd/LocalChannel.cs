@@ -12,8 +12,8 @@ namespace OrleansNotify.AspNetCore.FrontEnd;
 /// </summary>
 internal sealed partial class LocalChannel(string name, LocalChannel.Surroundings world)
 {
-    // A subscriber that waits longer than this for its channel is told so (error 100, temporary) and may try again.
-    private static readonly TimeSpan JoinPatience = TimeSpan.FromSeconds(15);
+    /// <summary>A subscriber that waits longer than this for its channel, or for all silos to know its pattern, is told so (error 100, temporary) and may try again.</summary>
+    public static readonly TimeSpan JoinPatience = TimeSpan.FromSeconds(15);
 
     private readonly ChannelCursor _cursor = new();
     private readonly List<Publication> _deliver = [];
@@ -39,11 +39,13 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
         AttachedChannels Attached,
         ConnectionTable Connections,
         SubscriptionCounts Counts,
+        ChannelNamespaces Namespaces,
         NotifyMetrics Metrics,
         TimeProvider Time,
         EventBatch Batch,
         Action<string, object> Post,
-        Action<LocalChannel> HasDelivery);
+        Action<LocalChannel> HasDelivery,
+        int ConnectionsPerUser);
 
     /// <summary>The channel.</summary>
     public string Name => name;
@@ -98,7 +100,7 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
             return;
         _attaching = true;
         _number = world.Calls.NextNumber();
-        _ = Call(new Attachment(world.Calls.FrontEnd, _number, _cursor.Epoch, _cursor.Offset), Backoff());
+        _ = Call(new Attachment(world.Calls.FrontEnd, _number, _cursor.Epoch, _cursor.Offset), Backoff(_failures));
 
         async Task Call(Attachment attachment, TimeSpan delay)
         {
@@ -136,6 +138,7 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
         if (_cursor.HasHole || reply.Position.Offset > _cursor.Offset)
             Repair();
         JoinWaiting();
+        AnnounceAnew();
     }
 
     /// <summary>Hands what was collected to the outboxes: one frame per connection, encoded once per format.</summary>
@@ -221,7 +224,7 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
         if (_repairing || !_cursor.IsPlaced)
             return;
         _repairing = true;
-        _ = Call(_cursor.Position, Backoff());
+        _ = Call(_cursor.Position, Backoff(_failures));
 
         async Task Call(ChannelPosition from, TimeSpan delay)
         {
@@ -311,7 +314,7 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
     private const int HistoryPageLimit = 300; // PROMISES, default limits: history page
 
     // 0, 50 ms, 100 ms … 1.6 s: for seconds after a crash calls fail, and hundreds of channels try again at once.
-    private TimeSpan Backoff() => _failures == 0 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(25 << Math.Min(_failures, 6));
+    private static TimeSpan Backoff(int failures) => failures == 0 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(25 << Math.Min(failures, 6));
 }
 
 /// <summary>What became of an attach; the reply is null when the call failed.</summary>

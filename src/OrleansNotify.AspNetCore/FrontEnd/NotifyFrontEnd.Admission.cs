@@ -25,7 +25,7 @@ internal sealed partial class NotifyFrontEnd
             if (_sessions.Access.Check(channel, identity, hasToken: false) is { } refusal)
                 return new SessionRefusal(refusal.Code, refusal.Message, channel);
         }
-        return null;
+        return await IsOneTooMany(identity) ? new SessionRefusal(NotifyError.LimitExceeded, $"This user has {_limits.ConnectionsPerUser} connections already; close one of them first.") : null;
     }
 
     /// <summary>Lets a connection in: it is on its channels when the task completes, or soon after.</summary>
@@ -125,8 +125,7 @@ internal sealed partial class NotifyFrontEnd
 
     private bool IsRevoked(Connection connection, Identity identity)
     {
-        var version = _revoked.Version;
-        if (identity.Token is not { } token || connection.RevocationsChecked == version)
+        if (identity.Token is not { } token || _revoked.Version is var version && connection.RevocationsChecked == version)
             return false;
         connection.RevocationsChecked = version;
         foreach (var subscription in connection.RemoveWhere(s => s.Token is { } own && _revoked.Cover(own.Id, own.User, own.Issued)))

@@ -5,9 +5,6 @@ namespace OrleansNotify.AspNetCore.FrontEnd;
 // Subscriptions to patterns: first every silo is told, then every lane, then the client.
 internal sealed partial class NotifyFrontEnd
 {
-    // As one to a channel: a client that waits longer is told so and may try again.
-    private static readonly TimeSpan PatternPatience = TimeSpan.FromSeconds(15);
-
     /// <summary>Hands a subscription to a pattern to whom it concerns.</summary>
     public void Join(Subscription subscription, ChannelPattern pattern)
     {
@@ -20,7 +17,7 @@ internal sealed partial class NotifyFrontEnd
     {
         try
         {
-            await _patterns.Add(joining.Pattern.Text).WaitAsync(PatternPatience, _time);
+            await _patterns.Add(joining.Pattern.Text).WaitAsync(LocalChannel.JoinPatience, _time);
         }
         catch (TimeoutException)
         {

@@ -31,6 +31,7 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
     private readonly IOwnPatterns _patterns;
     private readonly TokenVerifier _tokens;
     private readonly RevokedTokens _revoked;
+    private readonly IConnectionWatch _watch;
     private readonly Session.Surroundings _sessions;
     private readonly LimitOptions _limits;
     private readonly TimeProvider _time;
@@ -50,11 +51,12 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
         IOwnPatterns patterns,
         TokenVerifier tokens,
         RevokedTokens revoked,
+        IConnectionWatch watch,
         IOptions<LimitOptions> limits,
         TimeProvider time,
         ILogger<NotifyFrontEnd> logger)
     {
-        (_calls, _beats, _connections, _counts, _patterns, _tokens, _revoked, _limits, _time, _logger) = (calls, beats, connections, counts, patterns, tokens, revoked, limits.Value, time, logger);
+        (_calls, _beats, _connections, _counts, _patterns, _tokens, _revoked, _watch, _limits, _time, _logger) = (calls, beats, connections, counts, patterns, tokens, revoked, watch, limits.Value, time, logger);
         Metrics = metrics;
         _sessions = new Session.Surroundings(new ChannelAccess(namespaces), namespaces, calls, publisher, tokens, new CommandRates(_limits), _limits.SubscriptionsPerConnection);
         // As many lanes as processors: more would only take turns.
@@ -62,7 +64,7 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
         for (var i = 0; i < _lanes.Length; i++)
         {
             _lanes[i] = new ChannelLane(
-                hasDelivery => new LocalChannel.Surroundings(calls, attached, connections, counts, metrics, time, new EventBatch(metrics), Post, hasDelivery), logger);
+                hasDelivery => new LocalChannel.Surroundings(calls, attached, connections, counts, namespaces, metrics, time, new EventBatch(metrics), Post, hasDelivery, _limits.ConnectionsPerUser), logger);
         }
     }
 
@@ -84,6 +86,8 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
                 LaneOf(publications.Channel).Worker.Post(publications);
             else if (envelope.Beat is { } beat)
                 _beats.Receive(beat, this);
+            else if (envelope.Presence is { } presence)
+                LaneOf(presence.Channel).Worker.Post(new Addressed(presence.Channel, presence));
         }
         if (more)
             return;
@@ -131,7 +135,7 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
     {
         var number = Interlocked.Increment(ref _numbers);
         var outbox = new Outbox(start.Sink, Metrics, _time, _limits.OutboxBytes);
-        var connection = new Connection(number, ConnectionId.Format(_calls.FrontEnd, number), start.Transport, _time.GetUtcNow(), start.Format, start.Sink, outbox)
+        var connection = new Connection(number, ConnectionId.Format(_calls.FrontEnd, number), start.Transport, _time.GetUtcNow(), start.Format, start.Sink, outbox, _watch)
         {
             Closing = CloseConnection,
         };

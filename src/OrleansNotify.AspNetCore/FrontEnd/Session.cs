@@ -68,6 +68,10 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
                 return Publish(publish, identity);
             case HistoryCommand history:
                 return History(history, identity);
+            case PresenceCommand presence:
+                return Presence(presence.Id, presence.Channel, identity, withMembers: true);
+            case PresenceStatsCommand stats:
+                return Presence(stats.Id, stats.Channel, identity, withMembers: false);
             case RefreshCommand refresh:
                 return Refresh(refresh, identity);
             default:
@@ -165,6 +169,8 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
             Fail(command.Id, refusal.Code, refusal.Message, command.Channel);
             return;
         }
+        if (command.Presence && RefusePresence(command.Id, command.Channel))
+            return;
         var subscription = new Subscription(connection, command.Channel, command) { Token = token, Expires = token?.Expires + world.Tokens.ClockSkew };
         if (TryAdd(subscription, command))
             frontEnd.Join(subscription);
@@ -273,6 +279,28 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
             connection.Send(Format.History(command.Id.Span, command.Channel, page.Position, page.Publications));
     }
 
+    private async ValueTask Presence(ReadOnlyMemory<byte> id, string channel, Identity identity, bool withMembers)
+    {
+        if (world.Access.Check(channel, identity, connection.IsSubscribed(channel)) is { } refusal)
+            Fail(id, refusal.Code, refusal.Message, channel);
+        else if (RefusePresence(id, channel))
+            return;
+        else if (await world.Calls.Presence(channel, withMembers) is not { } state)
+            Fail(id, NotifyError.Internal, "The channel cannot be reached now; try again in a moment.", channel);
+        else if (withMembers)
+            connection.Send(Format.Presence(id.Span, channel, state.Members, state.Total));
+        else
+            connection.Send(Format.PresenceStats(id.Span, channel, state.Total, state.Users));
+    }
+
+    private bool RefusePresence(ReadOnlyMemory<byte> id, string channel)
+    {
+        if (world.Namespaces.HasPresence(channel))
+            return false;
+        Fail(id, NotifyError.NotAvailable, ChannelNamespaces.NoPresence, channel);
+        return true;
+    }
+
     private void RefuseFast(ReadOnlyMemory<byte> id, string tooMany, string? channel)
     {
         Fail(id, NotifyError.TooManyRequests, tooMany, channel);
@@ -286,6 +314,8 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
         UnsubscribeCommand unsubscribe => unsubscribe.Channel,
         PublishCommand publish => publish.Channel,
         HistoryCommand history => history.Channel,
+        PresenceCommand presence => presence.Channel,
+        PresenceStatsCommand stats => stats.Channel,
         _ => null,
     };
 

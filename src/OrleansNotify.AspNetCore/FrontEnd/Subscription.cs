@@ -24,8 +24,14 @@ internal sealed class Subscription(Connection connection, string channel, Subscr
     /// <summary>Given unasked: no reply, no count, and gone while the client has its own.</summary>
     public bool IsImplicit { get; } = command is null;
 
+    /// <summary>Given through the API: no token has to allow it.</summary>
+    public bool IsByApi { get; init; }
+
     /// <summary>Whether the client used options, and so understands position frames.</summary>
     public bool HasOptions => By?.Subscription.HasOptions ?? _hasOptions;
+
+    /// <summary>Whether it is told who comes and goes.</summary>
+    public bool Watches { get; } = command?.Presence ?? false;
 
     /// <summary>Set when it is one of a pattern's channels: the pattern's subscription. The connection knows only that.</summary>
     public PatternSubscription? By { get; set; }

@@ -56,11 +56,7 @@ public sealed class SubscriptionCounts
         lock (_lock)
         {
             _subscriptions++;
-            if (ChannelName.IsUnlisted(channel))
-                return;
-            CollectionsMarshal.GetValueRefOrAddDefault(_channels, channel, out _)++;
-            _changed.Add(channel);
-            SetChanged();
+            Add(channel, 1);
         }
     }
 
@@ -70,14 +66,7 @@ public sealed class SubscriptionCounts
         lock (_lock)
         {
             _subscriptions--;
-            if (ChannelName.IsUnlisted(channel) || !_channels.TryGetValue(channel, out var count))
-                return;
-            if (count == 1)
-                _channels.Remove(channel);
-            else
-                _channels[channel] = count - 1;
-            _changed.Add(channel);
-            SetChanged();
+            Add(channel, -1);
         }
     }
 
@@ -85,7 +74,7 @@ public sealed class SubscriptionCounts
     public int Of(string channel)
     {
         lock (_lock)
-            return _channels.GetValueOrDefault(channel);
+            return Math.Max(0, _channels.GetValueOrDefault(channel));
     }
 
     /// <summary>What has changed since the last take: channel → subscriptions now, 0 for none left; and the connections of that moment.</summary>
@@ -95,7 +84,7 @@ public sealed class SubscriptionCounts
         {
             var changes = new Dictionary<string, int>(_changed.Count, StringComparer.Ordinal);
             foreach (var channel in _changed)
-                changes[channel] = _channels.GetValueOrDefault(channel);
+                changes[channel] = Math.Max(0, _channels.GetValueOrDefault(channel));
             SetTaken();
             return (_connections, changes);
         }
@@ -107,7 +96,7 @@ public sealed class SubscriptionCounts
         lock (_lock)
         {
             SetTaken();
-            return (_connections, new Dictionary<string, int>(_channels, StringComparer.Ordinal));
+            return (_connections, All());
         }
     }
 
@@ -115,7 +104,22 @@ public sealed class SubscriptionCounts
     internal (int Connections, Dictionary<string, int> Channels) Peek()
     {
         lock (_lock)
-            return (_connections, new Dictionary<string, int>(_channels, StringComparer.Ordinal));
+            return (_connections, All());
+    }
+
+    private Dictionary<string, int> All() => new(_channels.Where(channel => channel.Value > 0), StringComparer.Ordinal);
+
+    // Below zero where a connection ends in the moment between its subscription and this count of it: the two meet at zero.
+    private void Add(string channel, int by)
+    {
+        if (ChannelName.IsUnlisted(channel))
+            return;
+        ref var count = ref CollectionsMarshal.GetValueRefOrAddDefault(_channels, channel, out _);
+        count += by;
+        if (count == 0)
+            _channels.Remove(channel);
+        _changed.Add(channel);
+        SetChanged();
     }
 
     private static TaskCompletionSource NewChange() => new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -57,6 +57,9 @@ public sealed class LimitOptions
     /// <summary>Most connections on one silo; beyond it 503. Default 100,000; 1 to 10,000,000.</summary>
     public int ConnectionsPerSilo { get; set; } = 100_000;
 
+    /// <summary>Most connections of one user, cluster-wide; beyond it the newest is closed with 3504 (<c>/sse</c>: 429). Default 20; 1 to 1,000. Who has no user is not counted.</summary>
+    public int ConnectionsPerUser { get; set; } = 20;
+
     /// <summary>Most handshakes under way at once on one silo; beyond it 503. Default 1,000; 1 to 1,000,000.</summary>
     public int HandshakesAtOnce { get; set; } = 1_000;
 

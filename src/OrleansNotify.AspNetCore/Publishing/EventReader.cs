@@ -24,6 +24,7 @@ internal ref struct EventReader
     private const int MaxStringBytes = (255 * 6) + 2;
 
     private readonly ReadOnlySpan<byte> _utf8;
+    private readonly string? _toUser;
     private Value _type;
     private Value _channel;
     private Value _user;
@@ -33,14 +34,19 @@ internal ref struct EventReader
     private Value _key;
     private EventProblem _problem;
 
-    private EventReader(ReadOnlySpan<byte> utf8) => _utf8 = utf8;
+    private EventReader(ReadOnlySpan<byte> utf8, string? toUser)
+    {
+        _utf8 = utf8;
+        _toUser = toUser;
+    }
 
     /// <summary>Reads one event.</summary>
     /// <param name="utf8">One JSON value. Nothing of it is referenced afterwards.</param>
     /// <param name="idempotencyKey">The key given beside it, or null.</param>
     /// <param name="posted">The event.</param>
     /// <param name="problem">Why there is none.</param>
-    public static bool TryRead(ReadOnlySpan<byte> utf8, string? idempotencyKey, out PostedEvent posted, out EventProblem problem)
+    /// <param name="toUser">The user it is for, where the address says so and the event must not; null: the event says where it goes.</param>
+    public static bool TryRead(ReadOnlySpan<byte> utf8, string? idempotencyKey, out PostedEvent posted, out EventProblem problem, string? toUser = null)
     {
         posted = default;
         if (!JsonPayload.TryCheckMessage(utf8, "data"u8, out var shape, out var words))
@@ -48,7 +54,7 @@ internal ref struct EventReader
             problem = new EventProblem(words, null);
             return false;
         }
-        var reader = new EventReader(utf8);
+        var reader = new EventReader(utf8, toUser);
         var read = reader.TryFind() && reader.TryBuild(shape, idempotencyKey, out posted);
         problem = reader._problem;
         return read;
@@ -115,6 +121,12 @@ internal ref struct EventReader
     private bool TryTarget([NotNullWhen(true)] out string? channel)
     {
         channel = null;
+        if (_toUser is not null)
+        {
+            channel = ChannelName.OfUser(_toUser);
+            var given = _type.IsGiven ? "type" : _channel.IsGiven ? "channel" : _user.IsGiven ? "user" : null;
+            return given is null || Fail(given, $"\"{given}\" is not for this address, which names the user; leave it out.");
+        }
         if (!TryString("type", _type, 255, out var type))
             return false;
         switch (type)

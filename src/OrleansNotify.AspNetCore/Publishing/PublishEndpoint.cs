@@ -1,5 +1,6 @@
 using System.Buffers;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OrleansNotify.AspNetCore.Api;
@@ -18,7 +19,19 @@ internal sealed partial class PublishEndpoint(ChannelPublisher publisher, IOptio
     private readonly int _maxBytes = limits.Value.BodyBytes;
 
     /// <summary>Publishes. Answers every error itself.</summary>
-    public async Task Invoke(HttpContext context)
+    public Task Invoke(HttpContext context) => Invoke(context, null);
+
+    /// <summary>The same, to the user that the path names.</summary>
+    public async Task InvokeForUser(HttpContext context)
+    {
+        var user = (string)context.GetRouteValue("user")!;
+        if (ConnectionsEndpoints.CheckUser(user) is { } problem)
+            await ApiProblem.Write(context, StatusCodes.Status400BadRequest, problem, "user");
+        else
+            await Invoke(context, user);
+    }
+
+    private async Task Invoke(HttpContext context, string? user)
     {
         try
         {
@@ -37,7 +50,7 @@ internal sealed partial class PublishEndpoint(ChannelPublisher publisher, IOptio
                 await ApiProblem.Write(context, StatusCodes.Status413PayloadTooLarge, $"The body may have at most {_maxBytes} bytes.");
                 return;
             }
-            var isEvent = TryRead(body, key, out var posted, out var wrong);
+            var isEvent = TryRead(body, key, user, out var posted, out var wrong);
             context.Request.BodyReader.AdvanceTo(body.End);
             if (!isEvent)
             {
@@ -92,14 +105,14 @@ internal sealed partial class PublishEndpoint(ChannelPublisher publisher, IOptio
         return problem.Length == 0;
     }
 
-    private static bool TryRead(in ReadOnlySequence<byte> body, string? key, out PostedEvent posted, out EventProblem problem)
+    private static bool TryRead(in ReadOnlySequence<byte> body, string? key, string? user, out PostedEvent posted, out EventProblem problem)
     {
         if (body.IsSingleSegment)
-            return EventReader.TryRead(body.FirstSpan, key, out posted, out problem);
+            return EventReader.TryRead(body.FirstSpan, key, out posted, out problem, user);
         var length = (int)body.Length;
         var whole = ArrayPool<byte>.Shared.Rent(length);
         body.CopyTo(whole);
-        var read = EventReader.TryRead(whole.AsSpan(0, length), key, out posted, out problem);
+        var read = EventReader.TryRead(whole.AsSpan(0, length), key, out posted, out problem, user);
         ArrayPool<byte>.Shared.Return(whole);
         return read;
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 
@@ -18,6 +19,21 @@ internal static class StrictBinding
         catch (InvalidOperationException problem)
         {
             throw new OptionsValidationException(Options.DefaultName, typeof(T), [$"{section.Path}: {problem.Message}"]);
+        }
+    }
+
+    /// <summary>Reads a list, entry by entry: bound as a list, one that cannot be read would be left out without a word.</summary>
+    /// <exception cref="OptionsValidationException">An entry has no number, or as above.</exception>
+    public static void BindStrictly<T>(this IConfigurationSection section, IList<T> list)
+        where T : class, new()
+    {
+        foreach (var entry in section.GetChildren())
+        {
+            if (!int.TryParse(entry.Key, NumberStyles.None, CultureInfo.InvariantCulture, out _))
+                throw new OptionsValidationException(Options.DefaultName, typeof(T), [$"{entry.Path}: {section.Path} is a list; its entries are {section.Path}:0, :1 and so on."]);
+            var item = new T();
+            entry.BindStrictly(item);
+            list.Add(item);
         }
     }
 }

@@ -1,5 +1,7 @@
 using System.Diagnostics.Metrics;
 using OrleansNotify.AspNetCore.FrontEnd;
+using OrleansNotify.AspNetCore.Security.Tokens;
+using OrleansNotify.AspNetCore.Webhooks;
 using OrleansNotify.Protocol;
 
 namespace OrleansNotify.AspNetCore.Telemetry;
@@ -21,11 +23,14 @@ public sealed class NotifyMetrics
     private readonly Dictionary<DisconnectCode, Counted> _closes = CountedPerValue<DisconnectCode>();
     private readonly Dictionary<NotifyError, Counted> _errors = CountedPerValue<NotifyError>();
     private readonly Dictionary<PublishRefusal, Counted> _refusals = CountedPerValue<PublishRefusal>();
+    private readonly Dictionary<WebhookOutcome, Counted> _webhooks = CountedPerValue<WebhookOutcome>();
+    private readonly Dictionary<TokenRefusalReason, Counted> _tokenRefusals = CountedPerValue<TokenRefusalReason>();
     private readonly Histogram<double> _publishToWritten;
     private long _gapsRepaired;
     private long _gapsTold;
     private long _epochsTold;
     private long _outboxBytes;
+    private long _webhooksWaiting;
 
     /// <summary>Creates the instruments.</summary>
     public NotifyMetrics(IMeterFactory meters, SubscriptionCounts counts)
@@ -44,6 +49,9 @@ public sealed class NotifyMetrics
         meter.CreateObservableCounter("notify.closes", () => Observe(_closes, "code", code => (int)code), "{connection}", "Connections ended by the server, by close code; 3008 is slow.");
         meter.CreateObservableCounter("notify.errors", () => Observe(_errors, "code", code => (int)code), "{reply}", "Error replies to clients, by code.");
         meter.CreateObservableCounter("notify.refusals", () => Observe(_refusals, "reason", refusal => refusal.ToString()), "{publication}", "Publications not published, by reason.");
+        meter.CreateObservableCounter("notify.webhooks", () => Observe(_webhooks, "outcome", outcome => outcome.ToString()), "{event}", "Webhook events of this silo, by what became of them; all but Delivered were dropped.");
+        meter.CreateObservableUpDownCounter("notify.webhooks.waiting", () => Volatile.Read(ref _webhooksWaiting), "{event}", "Webhook events that wait, those under way included.");
+        meter.CreateObservableCounter("notify.token_refusals", () => Observe(_tokenRefusals, "reason", reason => reason.ToString()), "{token}", "Tokens refused, by reason; KeysUnavailable is ours to mend.");
         _publishToWritten = meter.CreateHistogram(
             "notify.publish_to_written.duration",
             "s",
@@ -59,6 +67,12 @@ public sealed class NotifyMetrics
 
     /// <summary>Frames encoded since the process started.</summary>
     public long TotalEncoded => _encoded.Sum();
+
+    /// <summary>Webhook events that came to this end since the process started.</summary>
+    internal long TotalWebhooks(WebhookOutcome outcome) => Volatile.Read(ref _webhooks[outcome].Count);
+
+    /// <summary>Webhook events that wait, those under way included.</summary>
+    internal long WebhooksWaiting => Volatile.Read(ref _webhooksWaiting);
 
     /// <summary>Publications accepted from a publisher by this process.</summary>
     public void Published(int count) => _published.Add(count);
@@ -90,15 +104,23 @@ public sealed class NotifyMetrics
     /// <summary>A draft was not published.</summary>
     public void Refused(PublishRefusal refusal) => Count(_refusals, refusal);
 
+    /// <summary>Events of a webhook have come to an end.</summary>
+    internal void Webhook(WebhookOutcome outcome, int events) => Count(_webhooks, outcome, events);
+
+    /// <summary>Events of a webhook wait; negative: they do so no longer.</summary>
+    internal void WebhookWaits(int events) => Interlocked.Add(ref _webhooksWaiting, events);
+    /// <summary>A token was presented and refused; a token that ends or is revoked later is none of these.</summary>
+    internal void TokenRefused(TokenRefusalReason reason) => Count(_tokenRefusals, reason);
+
     /// <summary>Bytes waiting in all outboxes, as counted once a second.</summary>
     public void OutboxBytes(long total) => Volatile.Write(ref _outboxBytes, total);
 
     // Only values that have a name are counted: the set of labels is closed.
-    private static void Count<T>(Dictionary<T, Counted> counts, T value)
+    private static void Count<T>(Dictionary<T, Counted> counts, T value, int by = 1)
         where T : struct, Enum
     {
         if (counts.TryGetValue(value, out var counted))
-            Interlocked.Increment(ref counted.Count);
+            Interlocked.Add(ref counted.Count, by);
     }
 
     private static Dictionary<T, Counted> CountedPerValue<T>()

@@ -114,6 +114,30 @@ internal abstract class JsonFrameFormat : IFrameFormat
     }
 
     /// <inheritdoc />
+    public Frame PresenceChange(string channel, bool joined, PresenceMember member)
+    {
+        var message = Message();
+        JsonReplyWriter.WritePresenceChange(message, channel, joined, member);
+        return Framed(message);
+    }
+
+    /// <inheritdoc />
+    public Frame Presence(ReadOnlySpan<byte> id, string channel, IReadOnlyList<PresenceMember>? members, int total)
+    {
+        var message = Message();
+        JsonReplyWriter.WritePresence(message, id, channel, members, total);
+        return Framed(message);
+    }
+
+    /// <inheritdoc />
+    public Frame PresenceStats(ReadOnlySpan<byte> id, string channel, int connections, int users)
+    {
+        var message = Message();
+        JsonReplyWriter.WritePresenceStats(message, id, channel, connections, users);
+        return Framed(message);
+    }
+
+    /// <inheritdoc />
     public abstract Frame? Close(DisconnectCode code, string reason);
 
     /// <summary>Puts one message into the transport's framing.</summary>

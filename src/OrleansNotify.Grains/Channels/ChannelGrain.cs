@@ -2,8 +2,10 @@ using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 using Orleans.Runtime.Placement;
 using OrleansNotify.Grains.Channels.Durable;
+using OrleansNotify.Grains.Channels.Presence;
 using OrleansNotify.Grains.Silos;
 using OrleansNotify.Grains.Streaming;
+using OrleansNotify.Grains.Users;
 using OrleansNotify.Protocol;
 
 namespace OrleansNotify.Grains.Channels;
@@ -32,13 +34,14 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     private ChannelSequence _sequence = null!; // set before any call comes, or once the log has been read
     private DurableChannel? _durable;
     private HostedChannel? _hosted;
+    private ChannelPresence? _presence; // where somebody has been announced
     private MovedChannel? _moved;
     private Moves.Move? _move;
     private bool _isKnown;
     private bool _isRecoverable;
     private bool _hasTold;
     private bool _isKeptForEver;
-    private PublishRate? _rate;
+    private bool _isUserThere;
 
     /// <inheritdoc />
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
@@ -50,11 +53,16 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         var options = ChannelName.TryCheck(_name, out _) ? world.Namespaces.Find(_name) : null;
         _isKnown = options is not null;
         options ??= new NamespaceOptions { Class = ChannelClass.Ephemeral };
-        _rate = options.PublishesPerSecond > 0 ? new PublishRate(options.PublishesPerSecond) : null;
         _isRecoverable = options.Class != ChannelClass.Ephemeral;
         _hasTold = _moved is not null;
         // Attachments also end outside of this grain's turns: by lease, by the death of a silo.
-        _hosted = new HostedChannel(_name, () => GrainContext.Scheduler.QueueAction(KeepAlive));
+        _hosted = new HostedChannel(_name, frontEnd => GrainContext.Scheduler.QueueAction(() => Detached(frontEnd)));
+        if (_moved?.Presence is { } presence)
+        {
+            _presence = new ChannelPresence(_name, presence, world.Time);
+            _hosted.PresenceVersion = _presence.Version;
+            _isUserThere = _presence.HasMembers;
+        }
         if (options.Class == ChannelClass.Durable)
         {
             var durable = world.Durable!; // or the host would not have started
@@ -105,18 +113,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
             return new(Refuse(batch, PublishRefusal.UnknownNamespace));
         if (batch.Length > MaxBatch || !world.Pulse.IsCertain || cancellationToken.IsCancellationRequested)
             return new(Refuse(batch, PublishRefusal.NotAccepted));
-        return _rate is not null && _rate.Take(batch.Length) is var count && count < batch.Length ? PublishFirst(count, batch) : Accept(batch);
-    }
 
-    // The others come too fast.
-    private async ValueTask<PublishResult[]> PublishFirst(int count, PublicationDraft[] batch)
-    {
-        var results = count == 0 ? [] : await Accept(batch[..count]);
-        return [.. results, .. Refuse(batch[count..], PublishRefusal.TooMany)];
-    }
-
-    private ValueTask<PublishResult[]> Accept(PublicationDraft[] batch)
-    {
         _hasTold = true;
         if (_durable is not null)
             return _durable.Publish(batch);
@@ -153,9 +150,19 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     public ValueTask Detach(SiloAddress frontEnd, long number, CancellationToken cancellationToken = default)
     {
         world.Table.Detach(_hosted!, frontEnd, number);
-        KeepAlive();
+        Detached(frontEnd);
         return default;
     }
+
+    // Its members end with its attachment, unless it has attached again meanwhile.
+    private void Detached(SiloAddress frontEnd)
+    {
+        if (_presence is not null && !IsAttached(frontEnd))
+            Tell(_presence.Forget(frontEnd));
+        KeepAlive();
+    }
+
+    private bool IsAttached(SiloAddress frontEnd) => Array.Exists(_hosted!.Attachments.Current, attached => attached.FrontEnd.Address.Equals(frontEnd));
 
     /// <inheritdoc />
     public ValueTask<HistoryPage> Read(HistoryRequest request, CancellationToken cancellationToken = default) =>
@@ -197,6 +204,48 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     }
 
     /// <inheritdoc />
+    public ValueTask<PresenceReply> Announce(PresenceAnnouncement announcement, CancellationToken cancellationToken = default)
+    {
+        if (!IsAttached(announcement.FrontEnd))
+            return new(new PresenceReply(PresenceVerdict.NotAttached));
+        _presence ??= new ChannelPresence(_name, world.Time);
+        var reply = _presence.Take(announcement, out var change);
+        Tell(change);
+        return new(reply);
+    }
+
+    /// <inheritdoc />
+    public ValueTask<PresenceState> GetPresence(bool withMembers, CancellationToken cancellationToken = default) =>
+        new((_presence ??= new ChannelPresence(_name, world.Time)).State(withMembers));
+
+    // A user comes with the first of his connections, all of which are on his own channel, and goes with the last.
+    private void TellUser()
+    {
+        if (_presence!.HasMembers == _isUserThere || !ChannelName.IsUserChannel(_name, out var user))
+            return;
+        _isUserThere = !_isUserThere;
+        GrainFactory.GetGrain<IUserGrain>(user).Saw(world.Time.GetUtcNow()).AsTask().Ignore();
+    }
+
+    // What a stream does not take is found by the version in the next beat.
+    private void Tell(PresenceChange? change)
+    {
+        if (_presence is null || _presence.Version == _hosted!.PresenceVersion)
+            return;
+        _hosted.PresenceVersion = _presence.Version;
+        TellUser();
+        var envelope = change is null ? null : new StreamEnvelope(StreamEnvelope.CurrentVersion, null, null, change);
+        foreach (var attached in _hosted.Attachments.Current)
+        {
+            if (Array.IndexOf(_presence.Watching, attached.FrontEnd.Address) < 0)
+                continue;
+            if (envelope is not null)
+                world.Streams.TryWrite(attached.FrontEnd.Address, envelope);
+            attached.MarkChanged();
+        }
+    }
+
+    /// <inheritdoc />
     /// <remarks>
     /// Orleans lets activations end with their silo; here they move. The place is chosen by us: until the membership has been read by all, Orleans
     /// may choose the very silo that stops, or another one that stops as well.
@@ -207,7 +256,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
             await _durable.Stop();
         if (reason.ReasonCode != DeactivationReasonCode.ShuttingDown || !_hasTold)
             return;
-        _move = await world.Moves.Begin(_durable is null ? _sequence.MoveBytes : 0, cancellationToken);
+        _move = await world.Moves.Begin((_durable is null ? _sequence.MoveBytes : 0) + (_presence?.MoveBytes ?? 0), cancellationToken);
         if (_move is null)
             return;
         RequestContext.Set(IPlacementDirector.PlacementHintKey, _move.Target);
@@ -219,7 +268,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     {
         if (_hosted is null)
             return;
-        dehydrationContext.TryAddValue(MovedKey, new MovedChannel(_durable is null ? _sequence.Save() : null, world.Table.Save(_hosted)));
+        dehydrationContext.TryAddValue(MovedKey, new MovedChannel(_durable is null ? _sequence.Save() : null, world.Table.Save(_hosted), _presence?.Save()));
         // Should the other silo not take it, the front-ends find out by the count in the next beat, or by the end of this silo.
         _hosted.HasMoved = true;
     }
@@ -238,7 +287,6 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         if (_hosted is not null)
             world.Table.Remove(_hosted);
         _move?.Dispose();
-        _rate?.Dispose();
     }
 
     private static PublishResult[] Refuse(PublicationDraft[] batch, PublishRefusal refusal)

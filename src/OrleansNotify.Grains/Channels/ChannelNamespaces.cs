@@ -17,4 +17,10 @@ public sealed class ChannelNamespaces
         var name = ChannelName.NamespaceOf(channel);
         return Namespaces.GetValueOrDefault(name.Length == 0 ? Default : name);
     }
+
+    /// <summary>Why a channel has no presence.</summary>
+    public const string NoPresence = "This channel has no presence: its namespace's option Presence is off, or everyone is on it.";
+
+    /// <summary>Whether it can be asked who is on a channel.</summary>
+    public bool HasPresence(string channel) => Find(channel) is { Presence: true } && !ChannelName.ReachesEveryone(channel);
 }

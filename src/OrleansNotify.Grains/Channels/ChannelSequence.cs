@@ -12,6 +12,7 @@ internal sealed class ChannelSequence
     private readonly History _history;
     private readonly IdempotencyKeys _keys;
     private readonly PublicationIds _ids = new();
+    private readonly PublishRate? _rate;
     private ulong _numbered;
 
     /// <summary>A new sequence, at offset 0 of an epoch.</summary>
@@ -21,6 +22,7 @@ internal sealed class ChannelSequence
         _time = time;
         _history = new History(options.Class == ChannelClass.Ephemeral ? 0 : options.HistorySize, options.HistoryBytes, options.HistoryTtl, time);
         _keys = new IdempotencyKeys(time);
+        _rate = options.PublishesPerSecond > 0 ? new PublishRate(options.PublishesPerSecond, time) : null;
     }
 
     /// <summary>Goes on where <see cref="Save"/> was called on another silo.</summary>
@@ -56,7 +58,7 @@ internal sealed class ChannelSequence
     // 150: ids, times and framing of a publication or key, by measurement.
     public long MoveBytes => _history.Bytes + (150L * (_history.Count + _keys.Count + 1));
 
-    /// <summary>Gives each draft its place, or the answer its key had before. Drafts later in the batch see the keys of earlier ones.</summary>
+    /// <summary>Gives each draft its place, or the answer its key had before, or (<see cref="PublishRefusal.TooMany"/>) none. Drafts later in the batch see the keys of earlier ones.</summary>
     public NumberedBatch Number(PublicationDraft[] batch)
     {
         var now = _time.GetUtcNow();
@@ -78,6 +80,12 @@ internal sealed class ChannelSequence
                         : new PublishResult(PublishRefusal.KeyReused, null, default);
                     continue;
                 }
+            }
+            // Behind the keys: a repeat is told what it was told before, however fast it comes.
+            if (_rate?.TryTake() == false)
+            {
+                results[i] = new PublishResult(PublishRefusal.TooMany, null, default);
+                continue;
             }
             var id = _ids.Next(now);
             var offset = ++_numbered;

@@ -1,4 +1,5 @@
 using Orleans.Concurrency;
+using OrleansNotify.Grains.Channels.Presence;
 using OrleansNotify.Protocol;
 
 namespace OrleansNotify.Grains.Channels;
@@ -35,6 +36,16 @@ public interface IChannelGrain : IGrainWithStringKey
     /// <summary>Erases the history kept so far; offsets go on. Returns the position at that moment.</summary>
     [Alias("Erase")]
     ValueTask<ChannelPosition> Erase(CancellationToken cancellationToken = default);
+
+    /// <summary>Tells who of a front-end's connections has come and gone. Only an attached front-end can.</summary>
+    [Alias("Announce")]
+    ValueTask<PresenceReply> Announce(PresenceAnnouncement announcement, CancellationToken cancellationToken = default);
+
+    /// <summary>Who is on the channel.</summary>
+    /// <param name="withMembers">False: counts are enough.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    [Alias("GetPresence"), ReadOnly]
+    ValueTask<PresenceState> GetPresence(bool withMembers, CancellationToken cancellationToken = default);
 }
 
 /// <summary>A front-end's interest in a channel.</summary>

@@ -1,3 +1,4 @@
+using OrleansNotify.Grains.Channels.Presence;
 using OrleansNotify.Protocol;
 
 namespace OrleansNotify.Grains.Channels;
@@ -8,8 +9,9 @@ namespace OrleansNotify.Grains.Channels;
 /// <summary>A channel on its way between silos.</summary>
 /// <param name="Sequence">Its order and content; null for a durable channel, which has them in its log.</param>
 /// <param name="FrontEnds">Who was attached, and who had been.</param>
+/// <param name="Presence">Who is on it; null: nobody ever was, as far as this activation knows.</param>
 [GenerateSerializer, Immutable, Alias("notify.MovedChannel")]
-internal sealed record MovedChannel([property: Id(0)] MovedSequence? Sequence, [property: Id(1)] MovedFrontEnd[] FrontEnds);
+internal sealed record MovedChannel([property: Id(0)] MovedSequence? Sequence, [property: Id(1)] MovedFrontEnd[] FrontEnds, [property: Id(2)] MovedPresence? Presence = null);
 
 /// <summary>A channel's order and content.</summary>
 /// <param name="Position">Of the newest publication.</param>

@@ -26,7 +26,10 @@ public sealed class NamespaceOptions
     /// <summary>Whether connections may publish. Default false: only the HTTP API and grain callers do.</summary>
     public bool ClientPublish { get; set; }
 
-    /// <summary>Publications a second that a channel takes from all publishers together, and as many at once after a pause; beyond it 429, or error 111. Default 0: any number; to 100,000.</summary>
+    /// <summary>Whether it can be asked who is on a channel, and told who comes and goes. Default false: every subscription then is a member, which its channel's grain is told.</summary>
+    public bool Presence { get; set; }
+
+    /// <summary>Publications a second that a channel takes from all publishers together, and as many at once after a pause, or where it has just moved or been opened again; beyond it 429, or error 111. A repeat of an idempotency key is none. Default 0: any number; to 100,000.</summary>
     [Range(0, 100_000)]
     public int PublishesPerSecond { get; set; }
 }

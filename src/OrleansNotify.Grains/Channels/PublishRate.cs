@@ -1,36 +1,30 @@
-using System.Threading.RateLimiting;
-
 namespace OrleansNotify.Grains.Channels;
 
-/// <summary>How fast may be published: a token bucket that holds one second's worth. Thread-safe.</summary>
-/// <param name="perSecond">Publications a second, and as many at once after a pause; at least 1.</param>
-public sealed class PublishRate(int perSecond) : IDisposable
+/// <summary>
+/// How fast may be published: so many a second, and one second's worth at once after a pause. Thread-safe. The generic cell rate algorithm (ITU-T I.371): one
+/// number, exact. Not System.Threading.RateLimiting's token bucket: without a timer of its own, which each channel would need, a bucket that rested full
+/// gives its content twice.
+/// </summary>
+/// <param name="perSecond">Publications a second, at least 1.</param>
+/// <param name="time">Measured on its monotonic clock.</param>
+public sealed class PublishRate(int perSecond, TimeProvider time)
 {
-    private readonly TokenBucketRateLimiter _bucket = new(new TokenBucketRateLimiterOptions
-    {
-        TokenLimit = perSecond,
-        TokensPerPeriod = 1,
-        ReplenishmentPeriod = TimeSpan.FromSeconds(1) / perSecond,
-        QueueLimit = 0,
-        AutoReplenishment = false, // that would be a timer for each
-    });
+    private readonly Lock _lock = new();
+    private readonly long _since = time.GetTimestamp();
+    private readonly double _each = (double)time.TimestampFrequency / perSecond;
+    private double _usedUpTo; // by when all that was taken would have come one by one
 
-    /// <summary>Takes as many as there are, up to a number.</summary>
-    /// <returns>How many were taken.</returns>
-    public int Take(int wanted)
+    /// <summary>Takes one; false when there is none for now.</summary>
+    public bool TryTake()
     {
-        _bucket.TryReplenish();
-        var taken = 0;
-        while (taken < wanted)
+        var now = time.GetTimestamp() - _since;
+        lock (_lock)
         {
-            using var lease = _bucket.AttemptAcquire();
-            if (!lease.IsAcquired)
-                break;
-            taken++;
+            var next = Math.Max(_usedUpTo, now) + _each;
+            if (next - now > time.TimestampFrequency + 0.5) // a second, and half a tick for rounding
+                return false;
+            _usedUpTo = next;
+            return true;
         }
-        return taken;
     }
-
-    /// <inheritdoc />
-    public void Dispose() => _bucket.Dispose();
 }

@@ -9,9 +9,6 @@ namespace OrleansNotify.Grains.Patterns;
 /// <typeparam name="T">What hangs on patterns; the same one may hang on several, and several times on one.</typeparam>
 public sealed class PatternIndex<T>
 {
-    private const string One = "*"; // no name has it
-    private const string Rest = "**";
-
     private readonly Dictionary<string, Node> _namespaces = new(StringComparer.Ordinal);
 
     /// <summary>Whether nothing hangs on any pattern.</summary>
@@ -46,13 +43,13 @@ public sealed class PatternIndex<T>
 
     private static void Find(Node node, ReadOnlySpan<char> levels, ICollection<T> found)
     {
-        if (node.Levels.TryGetValue(Rest, out var rest))
+        if (node.Levels.TryGetValue(ChannelPattern.Rest, out var rest))
             AddAll(rest, found);
         var dot = levels.IndexOf('.');
         var level = dot < 0 ? levels : levels[..dot];
         if (node.Levels.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(level, out var same))
             Go(same, levels, found);
-        if (node.Levels.TryGetValue(One, out var any))
+        if (node.Levels.TryGetValue(ChannelPattern.One, out var any))
             Go(any, levels, found);
 
         static void Go(Node next, ReadOnlySpan<char> levels, ICollection<T> found)

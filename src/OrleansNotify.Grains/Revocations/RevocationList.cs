@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace OrleansNotify.Grains.Revocations;
 
 /// <summary>Revocations with their versions; those whose end has come are dropped. Not thread-safe.</summary>
@@ -6,8 +8,8 @@ public sealed class RevocationList
     /// <summary>Most revocations at a time.</summary>
     public const int MaxCount = 10_000;
 
-    /// <summary>Most bytes of all ids and users together: all are one record of the store, and a record of Azure tables holds less than 1 MiB.</summary>
-    public const int MaxBytes = 512 << 10;
+    /// <summary>Most bytes (UTF-8) of all ids and users together: all are one record of the store, and a record of Azure tables holds 960 KiB, what surrounds each name included.</summary>
+    public const int MaxBytes = 384 << 10;
 
     private readonly Dictionary<(RevocationKind, string), (Revocation Revocation, long Version)> _entries = [];
     private int _bytes;
@@ -23,7 +25,7 @@ public sealed class RevocationList
 
     /// <summary>Whether one more of this name has room.</summary>
     public bool HasRoom(RevocationKind kind, string name) =>
-        _entries.ContainsKey((kind, name)) || (_entries.Count < MaxCount && _bytes + name.Length <= MaxBytes);
+        _entries.ContainsKey((kind, name)) || (_entries.Count < MaxCount && _bytes + Encoding.UTF8.GetByteCount(name) <= MaxBytes);
 
     /// <summary>Adds one, or lengthens the one that is there.</summary>
     /// <returns>False when it says nothing new.</returns>
@@ -39,7 +41,7 @@ public sealed class RevocationList
         }
         else
         {
-            _bytes += revocation.Name.Length;
+            _bytes += Encoding.UTF8.GetByteCount(revocation.Name);
         }
         _entries[key] = (revocation, ++Version);
         return true;
@@ -54,7 +56,7 @@ public sealed class RevocationList
         foreach (var (key, (revocation, _)) in _entries.Where(entry => entry.Value.Revocation.Until <= now).ToArray())
         {
             _entries.Remove(key);
-            _bytes -= revocation.Name.Length;
+            _bytes -= Encoding.UTF8.GetByteCount(revocation.Name);
         }
     }
 

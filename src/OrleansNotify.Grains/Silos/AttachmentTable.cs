@@ -12,7 +12,8 @@ namespace OrleansNotify.Grains.Silos;
 /// </summary>
 /// <param name="time">Ages are measured on its monotonic clock.</param>
 /// <param name="patterns">Which front-ends want what by pattern.</param>
-internal sealed class AttachmentTable(TimeProvider time, PatternTable patterns)
+/// <param name="watch">Is told of channels that begin and cease to have attachments; null: nobody is.</param>
+internal sealed class AttachmentTable(TimeProvider time, PatternTable patterns, IChannelWatch? watch = null)
 {
     /// <summary>
     /// How long an attachment is safe from <see cref="Reconcile"/>: the answer to its attach may still be under way to the front-end, which names it
@@ -98,7 +99,11 @@ internal sealed class AttachmentTable(TimeProvider time, PatternTable patterns)
         lock (_lock)
         {
             if (channel.Attachments.IsNews(frontEnd, number))
+            {
+                if (channel.Attachments.Current.Length == 0)
+                    watch?.Occupied(channel.Name);
                 return Put(channel, frontEnd, number).InvitedAt;
+            }
             if (_frontEnds.TryGetValue(frontEnd, out var served))
                 served.Renew(time.GetTimestamp());
             return null;
@@ -114,6 +119,8 @@ internal sealed class AttachmentTable(TimeProvider time, PatternTable patterns)
             {
                 attached.FrontEnd.Remove(attached);
                 InviteIfWanted(channel, frontEnd);
+                if (channel.Attachments.Current.Length == 0)
+                    watch?.Vacated(channel.Name);
             }
         }
     }
@@ -142,7 +149,7 @@ internal sealed class AttachmentTable(TimeProvider time, PatternTable patterns)
     /// <returns>Channels the front-end must attach again.</returns>
     public string[] Reconcile(SiloAddress frontEnd, AttachedChannel[] named)
     {
-        List<HostedChannel> detached = [];
+        List<AttachedFrontEnd> detached = [];
         List<string> again = [];
         lock (_lock)
         {
@@ -187,7 +194,7 @@ internal sealed class AttachmentTable(TimeProvider time, PatternTable patterns)
     /// <remarks>Beats count as well as time: after a pause of this silo every lease would have run out, with nobody having been asked.</remarks>
     public SiloAddress[] DropExpired(TimeSpan lease, int beats)
     {
-        List<HostedChannel> detached = [];
+        List<AttachedFrontEnd> detached = [];
         List<SiloAddress> expired = [];
         lock (_lock)
         {
@@ -207,7 +214,7 @@ internal sealed class AttachmentTable(TimeProvider time, PatternTable patterns)
     /// <summary>Forgets a front-end whose silo is dead.</summary>
     public void Forget(SiloAddress frontEnd)
     {
-        List<HostedChannel> detached = [];
+        List<AttachedFrontEnd> detached = [];
         patterns.Forget(frontEnd);
         lock (_lock)
         {
@@ -294,19 +301,20 @@ internal sealed class AttachmentTable(TimeProvider time, PatternTable patterns)
             channel.Invited = [.. channel.Invited.Where(invited => !invited.FrontEnd.Address.Equals(frontEnd))];
     }
 
-    private void Drop(AttachedFrontEnd attached, List<HostedChannel> detached)
+    private void Drop(AttachedFrontEnd attached, List<AttachedFrontEnd> detached)
     {
         attached.FrontEnd.Remove(attached);
         attached.Channel.Attachments.Detach(attached.FrontEnd.Address, attached.Number);
         InviteIfWanted(attached.Channel, attached.FrontEnd.Address);
         if (attached.Channel.Attachments.Current.Length == 0)
-            detached.Add(attached.Channel);
+            watch?.Vacated(attached.Channel.Name);
+        detached.Add(attached);
     }
 
-    private static void Tell(List<HostedChannel> detached)
+    private static void Tell(List<AttachedFrontEnd> detached)
     {
-        foreach (var channel in detached)
-            channel.LastDetached();
+        foreach (var attached in detached)
+            attached.Channel.Detached(attached.FrontEnd.Address);
     }
 
     private bool IsSettled(AttachedFrontEnd attached) => time.GetElapsedTime(attached.Since) >= Settling;

@@ -22,6 +22,12 @@ internal sealed class FrontEndGrain(FrontEndInbox inbox, IServiceProvider servic
     public ValueTask<bool> Disconnect(long number, CancellationToken cancellationToken) =>
         ValueTask.FromResult(_connections?.Disconnect(number) ?? false);
 
+    public ValueTask<int> SubscribeUser(string user, string channel, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(_connections?.Subscribe(user, channel) ?? 0);
+
+    public ValueTask<int> UnsubscribeUser(string user, string channel, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(_connections?.Unsubscribe(user, channel) ?? 0);
+
     // Once per activation and stream, before its first delivery.
     public Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) => handleFactory.Create<EnvelopeBatch>().ResumeAsync(this);
 

@@ -5,13 +5,14 @@ namespace OrleansNotify.Grains.Silos;
 
 /// <summary>A channel's activation on this silo, as far as others than its grain need to see it: where it stands and who is attached.</summary>
 /// <param name="name">The channel.</param>
-/// <param name="lastDetached">Called on any thread when the last attachment has ended other than by the grain's own <c>Detach</c>.</param>
-internal sealed class HostedChannel(string name, Action lastDetached)
+/// <param name="detached">Called on any thread when a front-end's attachment has ended other than by the grain's own <c>Detach</c>.</param>
+internal sealed class HostedChannel(string name, Action<SiloAddress> detached)
 {
     // Boxed, so that it is replaced as a whole; it changes only while the offset is 0.
     private object _epoch = ChannelEpoch.None;
     private ulong _offset;
     private int _history;
+    private long _presenceVersion;
     private AttachedFrontEnd[] _invited = [];
 
     /// <summary>The channel.</summary>
@@ -32,6 +33,13 @@ internal sealed class HostedChannel(string name, Action lastDetached)
 
     /// <summary>How many publications it keeps.</summary>
     public int History => Volatile.Read(ref _history);
+
+    /// <summary>The version of who is on it: 0 where nobody ever was.</summary>
+    public long PresenceVersion
+    {
+        get => Volatile.Read(ref _presenceVersion);
+        set => Interlocked.Exchange(ref _presenceVersion, value); // a full barrier, as in Came
+    }
 
     /// <summary>Whether it has left this silo alive: then its front-ends need not be told that it ended.</summary>
     public bool HasMoved { get; set; }
@@ -58,8 +66,8 @@ internal sealed class HostedChannel(string name, Action lastDetached)
             invited.MarkChanged();
     }
 
-    /// <summary>The last attachment has ended.</summary>
-    public void LastDetached() => lastDetached();
+    /// <summary>A front-end's attachment has ended.</summary>
+    public void Detached(SiloAddress frontEnd) => detached(frontEnd);
 }
 
 /// <summary>One attachment, or the invitation to one.</summary>

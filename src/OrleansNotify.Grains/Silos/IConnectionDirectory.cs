@@ -8,4 +8,10 @@ public interface IConnectionDirectory
 
     /// <summary>Closes with 3503; false when there is none of that number. Returns before the close is done.</summary>
     bool Disconnect(long number);
+
+    /// <summary>Puts a user's connections on a channel, unasked; how many it was news to.</summary>
+    int Subscribe(string user, string channel);
+
+    /// <summary>Takes a user's connections from a channel; how many were on it.</summary>
+    int Unsubscribe(string user, string channel);
 }

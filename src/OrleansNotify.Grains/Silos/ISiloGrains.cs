@@ -17,6 +17,16 @@ public interface IFrontEndGrain : IGrainWithStringKey
     /// <returns>False when there is none of that number.</returns>
     [Alias("Disconnect")]
     ValueTask<bool> Disconnect(long number, CancellationToken cancellationToken = default);
+
+    /// <summary>Puts all connections of a user on a channel, unasked.</summary>
+    /// <returns>How many it was news to.</returns>
+    [Alias("SubscribeUser")]
+    ValueTask<int> SubscribeUser(string user, string channel, CancellationToken cancellationToken = default);
+
+    /// <summary>Takes all connections of a user from a channel, whoever put them there.</summary>
+    /// <returns>How many were on it.</returns>
+    [Alias("UnsubscribeUser")]
+    ValueTask<int> UnsubscribeUser(string user, string channel, CancellationToken cancellationToken = default);
 }
 
 /// <summary>

@@ -103,7 +103,7 @@ internal sealed class ServedFrontEnd(SiloAddress address, long now)
                 if (!Holds(attached) && !attached.IsInvitation)
                     continue;
                 told.Add(attached);
-                changed.Add(new ChangedChannel(attached.Channel.Name, attached.Channel.Position));
+                changed.Add(new ChangedChannel(attached.Channel.Name, attached.Channel.Position, attached.Channel.PresenceVersion));
                 bytes += attached.Channel.Name.Length + PositionBytes;
             }
             foreach (var channel in Ended)

@@ -26,6 +26,15 @@ internal static class EnvelopeSize
                 size += PerChange + (2 * ended.Length);
         }
 
+        if (envelope.Presence is { } presence)
+        {
+            size += 2 * presence.Channel.Length;
+            foreach (var member in presence.Joined)
+                size += PerPublication + member.Info.Length;
+            foreach (var member in presence.Left)
+                size += PerPublication + member.Info.Length;
+        }
+
         return (int)Math.Min(size, int.MaxValue);
     }
 }

@@ -1,16 +1,19 @@
+using OrleansNotify.Grains.Channels.Presence;
 using OrleansNotify.Protocol;
 
 namespace OrleansNotify.Grains.Streaming;
 
-/// <summary>One event of a front-end's stream: publications of one channel, or a silo's beat. Exactly one of the two is set.</summary>
+/// <summary>One event of a front-end's stream: publications of one channel, a silo's beat, or a change of a channel's presence. Exactly one of them is set.</summary>
 /// <param name="Version">Of this format. A front-end that does not know it ignores the envelope; beats then lead to repair from the grain.</param>
 /// <param name="Publications">Set on the way of a publication.</param>
 /// <param name="Beat">Set every two seconds by each silo that has channels attached for the front-end.</param>
+/// <param name="Presence">Set when somebody comes or goes, for front-ends that watch. A front-end of a version without it ignores it.</param>
 [GenerateSerializer, Immutable, Alias("notify.StreamEnvelope")]
 public sealed record StreamEnvelope(
     [property: Id(0)] int Version,
     [property: Id(1)] ChannelPublications? Publications,
-    [property: Id(2)] Beat? Beat)
+    [property: Id(2)] Beat? Beat,
+    [property: Id(3)] PresenceChange? Presence = null)
 {
     /// <summary>What this build writes.</summary>
     public const int CurrentVersion = 1;
@@ -45,8 +48,9 @@ public sealed record Beat(
 /// <summary>A channel's position, as a beat tells it.</summary>
 /// <param name="Channel">The channel.</param>
 /// <param name="Position">Its newest position.</param>
+/// <param name="PresenceVersion">The version of who is on it; 0 where nobody ever was.</param>
 [GenerateSerializer, Immutable, Alias("notify.ChangedChannel")]
-public readonly record struct ChangedChannel([property: Id(0)] string Channel, [property: Id(1)] ChannelPosition Position);
+public readonly record struct ChangedChannel([property: Id(0)] string Channel, [property: Id(1)] ChannelPosition Position, [property: Id(2)] long PresenceVersion = 0);
 
 /// <summary>Order-free hash over a set of attachments, kept up by adding and removing (XOR).</summary>
 public static class AttachmentHash

@@ -45,6 +45,8 @@ public static class JsonCommandReader
     /// <summary>One message on its way to a command. A method that returns null has said why in <see cref="Problem"/>.</summary>
     private ref struct Reading(CommandFields fields, PayloadShape dataShape)
     {
+        private const string Types = "subscribe, unsubscribe, ping, publish, history, presence, presence_stats, auth or refresh";
+
         private CommandFields _fields = fields;
         private ReadOnlyMemory<byte> _id;
         private string? _refusal;
@@ -71,10 +73,10 @@ public static class JsonCommandReader
                 "history" => History(),
                 "auth" => TryToken(out var token) ? new AuthCommand(_id, token) : null,
                 "refresh" => TryToken(out var newer) ? new RefreshCommand(_id, newer) : null,
-                "presence" or "presence_stats" =>
-                    Refuse(NotifyError.NotAvailable, $"\"{type}\" is not available yet in this version of the server."),
-                null => Refuse(NotifyError.BadRequest, "\"type\" is missing; send subscribe, unsubscribe, ping, publish, history, auth or refresh."),
-                _ => Refuse(NotifyError.UnknownType, $"Unknown type \"{Excerpt.Of(type)}\"; send subscribe, unsubscribe, ping, publish, history, auth or refresh."),
+                "presence" => _fields.TryChannel(out var whose) ? new PresenceCommand(_id, whose) : null,
+                "presence_stats" => _fields.TryChannel(out var counted) ? new PresenceStatsCommand(_id, counted) : null,
+                null => Refuse(NotifyError.BadRequest, $"\"type\" is missing; send {Types}."),
+                _ => Refuse(NotifyError.UnknownType, $"Unknown type \"{Excerpt.Of(type)}\"; send {Types}."),
             };
         }
 
@@ -94,13 +96,14 @@ public static class JsonCommandReader
                 _refusal = "\"history\" is for one channel; read the history of each by the command history.";
             else if (_fields.Has(CommandField.Tags))
                 Refuse(NotifyError.NotAvailable, "Filtering by \"tags\" is not available yet in this version of the server.");
-            else if (presence == true)
-                Refuse(NotifyError.NotAvailable, "Presence (\"presence\":true) is not available yet in this version of the server.");
+            else if (presence == true && pattern is not null)
+                _refusal = "\"presence\" is for one channel; a pattern tells nobody's coming and going.";
             if (_refusal is not null)
                 return null;
             return new SubscribeCommand(_id, channel, history, recover, !_id.IsEmpty || history is not null || _fields.Has(CommandField.Recover) || presence is not null || token is not null)
             {
                 Token = token,
+                Presence = presence ?? false,
                 Pattern = pattern,
                 Recoveries = recoveries,
             };

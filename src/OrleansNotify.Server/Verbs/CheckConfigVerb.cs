@@ -3,6 +3,7 @@ using OrleansNotify.AspNetCore.Limits;
 using OrleansNotify.AspNetCore.Security;
 using OrleansNotify.AspNetCore.Security.ApiKeys;
 using OrleansNotify.AspNetCore.Security.Tokens;
+using OrleansNotify.AspNetCore.Webhooks;
 using OrleansNotify.Grains.Channels;
 using OrleansNotify.Server.Hosting;
 
@@ -73,6 +74,8 @@ internal static class CheckConfigVerb
             yield return "API keys: none";
         foreach (var key in keys)
             yield return $"API key {key.Name}: {string.Join(", ", key.Scopes)}; channels: {List(key.Channels, "all")}";
+        foreach (var (number, hook) in services.GetRequiredService<IOptions<WebhookOptions>>().Value.Hooks.Index())
+            yield return $"Webhook {number}: to {new Uri(hook.Url).GetLeftPart(UriPartial.Authority)}, events: {List(hook.Events, "all")}; channels: {List(hook.Channels, "all")}; at most {hook.QueueEvents} waiting, {hook.Tries} tries of {hook.Timeout} within {hook.TryFor}"; // a path may be a secret
     }
 
     private static string Tokens(TokenOptions options)

@@ -16,11 +16,16 @@ public sealed class SecretsInLogsTests
     // With signs that are spelt otherwise in an address or in JSON.
     private const string Password = "canary/Pa+ss=5c1e";
 
+    private const string HookCode = "canary-code-5c1e";
+    private const string HookSecret = "Y2FuYXJ5LWhvb2stY2FuYXJ5LWhvb2stY2FuYXJ5LTEyMzQ=";
+
     private static readonly string[] Everything = // appsettings.json says less for these
     [
         .. new[] { "Default", "OrleansNotify", "Orleans.Runtime.Silo", "Orleans.Runtime.Watchdog" }.Select(category => $"--Logging:LogLevel:{category}=Trace"),
         "--Notify:Namespaces:orders:Class=Durable",
         "--Notify:Cluster:AdvertisedAddress=127.0.0.1",
+        "--Notify:Webhooks:0:Url=http://127.0.0.1:1/hook?code=" + HookCode, // nobody listens: its tries fail
+        "--Notify:Webhooks:0:Secret=" + HookSecret,
     ];
 
     [Theory]
@@ -98,6 +103,7 @@ public sealed class SecretsInLogsTests
         Assert.Equal(0, await server.StopAsync(ChildProcess.SigTerm));
         Assert.Contains(server.Output, line => line.Contains("trce:", StringComparison.Ordinal));
         Assert.Contains(server.Output, line => line.Contains("OptionsLogger", StringComparison.Ordinal)); // Orleans prints what it is configured with
+        Assert.Contains(server.Output, line => line.Contains("Webhook 0 (127.0.0.1:1)", StringComparison.Ordinal));
         NoneIn(server.Output, secrets);
     }
 
@@ -122,7 +128,7 @@ public sealed class SecretsInLogsTests
 
     private static void NoneIn(IReadOnlyList<string> lines, string[] secrets)
     {
-        foreach (var spelling in secrets.SelectMany(Spellings))
+        foreach (var spelling in secrets.Concat([HookCode, HookSecret]).SelectMany(Spellings))
             Assert.DoesNotContain(lines, line => line.Contains(spelling, StringComparison.OrdinalIgnoreCase));
     }
 

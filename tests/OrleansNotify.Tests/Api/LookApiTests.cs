@@ -254,8 +254,9 @@ public sealed class LookApiTests : IAsyncLifetime
         var paths = document.GetProperty("paths");
         Assert.Equal(
             [
-                "/api/channels", "/api/channels/{channel}", "/api/channels/{channel}/history", "/api/connections", "/api/connections/{id}",
-                "/api/events", "/api/events/batch", "/api/stats", "/api/tokens/{id}/revoke", "/api/users/{user}/disconnect", "/api/users/{user}/revoke",
+                "/api/channels", "/api/channels/{channel}", "/api/channels/{channel}/history", "/api/channels/{channel}/presence", "/api/connections", "/api/connections/{id}",
+                "/api/events", "/api/events/batch", "/api/stats", "/api/tokens/{id}/revoke",
+                "/api/users/{user}", "/api/users/{user}/disconnect", "/api/users/{user}/events", "/api/users/{user}/revoke", "/api/users/{user}/subscriptions/{channel}",
             ],
             paths.EnumerateObject().Select(p => p.Name).Where(p => p.StartsWith("/api", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
         var publish = paths.GetProperty("/api/events").GetProperty("post");

@@ -5,7 +5,7 @@ namespace OrleansNotify.Tests.BadInput;
 /// <summary>Text messages that are no commands: each gets its error, and the connection goes on.</summary>
 public sealed class MessageTests(BadInputServer server) : BadInputTest(server)
 {
-    private const string Types = "send subscribe, unsubscribe, ping, publish, history, auth or refresh.";
+    private const string Types = "send subscribe, unsubscribe, ping, publish, history, presence, presence_stats, auth or refresh.";
 
     [Theory]
     [InlineData("hello", "Invalid JSON: …")]

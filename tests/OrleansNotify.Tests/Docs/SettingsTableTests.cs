@@ -8,6 +8,7 @@ using OrleansNotify.AspNetCore.Limits;
 using OrleansNotify.AspNetCore.Security;
 using OrleansNotify.AspNetCore.Security.ApiKeys;
 using OrleansNotify.AspNetCore.Security.Tokens;
+using OrleansNotify.AspNetCore.Webhooks;
 using OrleansNotify.Grains.Channels;
 using OrleansNotify.Grains.Silos;
 using OrleansNotify.Grains.Streaming;
@@ -33,6 +34,7 @@ public sealed class SettingsTableTests
         (typeof(SecurityOptions), SecurityOptions.Section),
         (typeof(TokenOptions), TokenOptions.Section),
         (typeof(ApiKeySettings), "Notify:ApiKeys:{n}"),
+        (typeof(WebhookSettings), "Notify:Webhooks:{n}"),
         (typeof(FrontEndStreamOptions), FrontEndStreamOptions.Section),
         (typeof(BeatOptions), BeatOptions.Section),
         (typeof(DevelopmentOptions), "Notify:Development"),
@@ -62,7 +64,7 @@ public sealed class SettingsTableTests
             .Select(type => type.GenericTypeArguments[0])
             .Where(type => type.Assembly.GetName().Name!.StartsWith("OrleansNotify", StringComparison.Ordinal))
             .Append(typeof(NamespaceOptions)) // bound by name, by NamespaceSettings
-            .Concat([typeof(TokenOptions), typeof(ApiKeySettings)]) // bound strictly: by StrictBinding
+            .Concat([typeof(TokenOptions), typeof(ApiKeySettings), typeof(WebhookSettings)]) // bound strictly: by StrictBinding
             .Concat([typeof(ClusterOptions), typeof(MembershipOptions), typeof(StorageOptions)]) // read before there are services, by BackEndPlan
             .Select(type => type.Name);
         Assert.Equal(Sections.Select(section => section.Options.Name).Order(), bound.Distinct().Order());
@@ -83,6 +85,7 @@ public sealed class SettingsTableTests
     [InlineData("Notify:Security:AllowedOrigins:0", "example.com")]
     [InlineData("Notify:Tokens:MaxTokenBytes", "1023")]
     [InlineData("Notify:ApiKeys:0:Name", "two words")]
+    [InlineData("Notify:Webhooks:0:Secret", "short")]
     [InlineData("Notify:Streaming:MaxBatchBytes", "1023")]
     [InlineData("Notify:Beats:Period", "00:00:03")]
     public async Task A_value_out_of_range_stops_the_start_and_names_the_setting(string setting, string value)

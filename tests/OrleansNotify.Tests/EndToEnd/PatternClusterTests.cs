@@ -1,7 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Configuration;
-using Orleans.Runtime.Placement;
-using OrleansNotify.Grains.Channels;
 using OrleansNotify.Testing;
 
 namespace OrleansNotify.Tests.EndToEnd;
@@ -20,7 +18,7 @@ public sealed class PatternClusterTests : IAsyncLifetime
     {
         // Channels that are there already, and some that are not; publishers that begin the moment the reply is there.
         for (var c = 0; c < 30; c += 2)
-            await Place(_cluster, $"room.{c}", _cluster.Silos[c % 3]);
+            await _cluster.Place($"room.{c}", _cluster.Silos[c % 3]);
         for (var round = 0; round < 5; round++)
         {
             await using var client = await _cluster.Silos[round % 3].WebSocket.Subscribed($"room.*", $"round{round}.**");
@@ -48,7 +46,7 @@ public sealed class PatternClusterTests : IAsyncLifetime
         var joined = await _cluster.AddSiloAsync();
 
         for (var c = 0; c < 10; c++)
-            await Place(_cluster, $"late.{c}", joined);
+            await _cluster.Place($"late.{c}", joined);
         await Task.WhenAll(Enumerable.Range(0, 10).Select(c => _cluster.Silos[c % 4].Http.PublishMany($"late.{c}", 1, 3)));
 
         var events = await client.TakeEvents(30, timeout: TimeSpan.FromSeconds(30));
@@ -91,21 +89,11 @@ public sealed class PatternClusterTests : IAsyncLifetime
         var (older, newer) = (cluster.Silos[0], cluster.Silos[1]);
 
         await using var client = await newer.WebSocket.Subscribed("both.*");
-        await Place(cluster, "both.1", older);
-        await Place(cluster, "both.2", newer);
+        await cluster.Place("both.1", older);
+        await cluster.Place("both.2", newer);
         await newer.Http.PublishMany("both.1", 1, 2);
         await older.Http.PublishMany("both.2", 3, 4);
 
         Assert.Equal([3, 4], (await client.TakeEvents(2)).Numbers()); // until the other's channels have come to a silo that knows
-    }
-
-    // Brings a channel to life on a silo.
-    private static async Task Place(NotifyCluster cluster, string channel, NotifySilo silo)
-    {
-        RequestContext.Set(IPlacementDirector.PlacementHintKey, silo.Address);
-        await cluster.Client.GetGrain<IChannelGrain>(channel).GetPosition();
-        RequestContext.Clear();
-        var (_, channels) = await silo.Http.Get($"/api/channels?pattern={channel}");
-        Assert.Equal(silo.Address.ToString(), channels.GetProperty("channels")[0].GetProperty("silo").GetString());
     }
 }

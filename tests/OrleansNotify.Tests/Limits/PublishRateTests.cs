@@ -17,6 +17,7 @@ public sealed class PublishRateTests
         await using var client = await server.WebSocket.Subscribed("slow:a");
 
         var (status, results) = await server.Http.Post("/api/events/batch", """[{"channel":"slow:a","data":1},{"channel":"slow:a","data":2},{"channel":"slow:b","data":3}]""");
+        var (_, first) = await server.Http.Post("/api/events", """{"channel":"slow:key","data":1,"idempotencyKey":"k"}""");
         using var alone = await Publish(server.Http, """{"channel":"slow:a","data":4}""");
         await client.Send("""{"type":"publish","channel":"slow:a","data":5}""");
 
@@ -29,6 +30,8 @@ public sealed class PublishRateTests
             "Too many publications a second on this channel (PublishesPerSecond of its namespace): this one was not published, try again in a moment.",
             JsonDocument.Parse(await alone.Content.ReadAsStringAsync()).RootElement.GetProperty("detail").GetString());
         Assert.Equal(111, (await client.Next("error")).Code);
+        var (repeated, answer) = await server.Http.Post("/api/events", """{"channel":"slow:key","data":1,"idempotencyKey":"k"}""");
+        Assert.Equal((202, first.GetProperty("id").GetString()), (repeated, answer.GetProperty("id").GetString())); // it was published, and is told so
 
         await Until.Equal(202, "the answer a moment later", async () => (await server.Http.Post("/api/events", """{"channel":"slow:a","data":6}""")).Status);
         var offsets = (await client.TakeEvents(2)).Offsets();

@@ -132,6 +132,7 @@ public sealed class ProtocolExamplesTests(ProtocolExamplesTests.ExampleServer ex
         public async Task InitializeAsync() => Server = await RunningServer.StartAsync(new()
         {
             ["Notify:Namespaces:chat:ClientPublish"] = "true",
+            ["Notify:Namespaces:chat:Presence"] = "true",
             ["Notify:Development:AllowUserParameter"] = "true",
         });
 

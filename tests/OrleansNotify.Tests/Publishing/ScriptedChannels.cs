@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using OrleansNotify.Grains.Channels;
+using OrleansNotify.Grains.Channels.Presence;
 using OrleansNotify.Protocol;
 
 namespace OrleansNotify.Tests.Publishing;
@@ -86,5 +87,9 @@ internal sealed class ScriptedChannels : IGrainFactory
         public ValueTask<ChannelPosition> GetPosition(CancellationToken cancellationToken = default) => throw new NotSupportedException();
 
         public ValueTask<ChannelPosition> Erase(CancellationToken cancellationToken = default) => throw new NotSupportedException();
+
+        public ValueTask<PresenceReply> Announce(PresenceAnnouncement announcement, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+
+        public ValueTask<PresenceState> GetPresence(bool withMembers, CancellationToken cancellationToken = default) => throw new NotSupportedException();
     }
 }

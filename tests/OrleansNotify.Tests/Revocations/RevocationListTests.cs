@@ -1,3 +1,6 @@
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.Serialization;
+using Orleans.Storage;
 using OrleansNotify.Grains.Revocations;
 
 namespace OrleansNotify.Tests.Revocations;
@@ -52,11 +55,30 @@ public sealed class RevocationListTests
         Assert.True(_list.HasRoom(RevocationKind.Token, "7"));
         _list.DropEnded(Now.AddHours(1));
 
-        var name = new string('x', 1 << 10);
-        for (var i = 0; i < 512; i++)
-            _list.Add(Token($"{i:000}{name[3..]}"));
+        // Bytes, not characters: these take two each.
+        for (var i = 0; i < RevocationList.MaxBytes / 1024; i++)
+            _list.Add(Token($"{new string('é', 510)}{i:0000}"));
         Assert.False(_list.HasRoom(RevocationKind.Token, "x"));
+        _list.DropEnded(Now.AddHours(1));
+        Assert.True(_list.HasRoom(RevocationKind.Token, "x"));
     }
+
+    [Fact]
+    public void A_full_list_fits_into_one_record_of_any_store()
+    {
+        const int AzureTableLimit = 960 << 10;
+        using var services = new ServiceCollection().AddSerializer(serializer => serializer.AddAssembly(typeof(RevocationList).Assembly)).BuildServiceProvider();
+        for (var i = 0; _list.HasRoom(RevocationKind.Token, $"{i:0000}{Filler}"); i++)
+            _list.Add(Token($"{i:0000}{Filler}") with { At = Now.AddTicks(i), Until = Now.AddDays(30).AddTicks(i) });
+        Assert.InRange(_list.All.Length, RevocationList.MaxCount - 100, RevocationList.MaxCount); // both limits, or nearly
+
+        var record = new OrleansGrainStorageSerializer(services.GetRequiredService<Serializer>()).Serialize(new StoredRevocations { Revocations = _list.All });
+
+        Assert.InRange(record.ToMemory().Length, RevocationList.MaxBytes, AzureTableLimit);
+    }
+
+    // With its four digits: what each of so many may have.
+    private static string Filler { get; } = new('x', (RevocationList.MaxBytes / RevocationList.MaxCount) - 4);
 
     private static Revocation Token(string id, int hours = 1) => new(RevocationKind.Token, id, Now, Now.AddHours(hours));
 }

@@ -128,6 +128,7 @@ public sealed class SecurityVerbsTests : IDisposable
                 "--Notify:Namespaces:orders:Class", "Durable", "--Notify:Tokens:Algorithms:0", "HS256", "--Notify:Tokens:HmacKeys:0", Secret, "--Notify:Tokens:Audience", "notify",
                 "--Notify:Tokens:Algorithms:1", "RS256", "--Notify:Tokens:JwksUrl", "https://issuer.example/keys?code=canary-2", "--Notify:Tokens:Issuer", "me",
                 "--Notify:ApiKeys:0:Name", "backend", "--Notify:ApiKeys:0:Hash", Secret, "--Notify:ApiKeys:0:Scopes:0", "publish",
+                "--Notify:Webhooks:0:Url", "https://receiver.example/canary-3?code=canary-4", "--Notify:Webhooks:0:Secret", Secret, "--Notify:Webhooks:0:Events:0", "occupied",
             ],
             output, errors);
         var text = output.ToString();
@@ -137,6 +138,7 @@ public sealed class SecurityVerbsTests : IDisposable
         Assert.Contains("Namespace orders: Durable", text, StringComparison.Ordinal);
         Assert.Contains("Tokens: HS256, RS256 by 1 secret(s), https://issuer.example/keys; issuer me; audience notify;", text, StringComparison.Ordinal);
         Assert.Contains("API key backend: publish; channels: all", text, StringComparison.Ordinal);
+        Assert.Contains("Webhook 0: to https://receiver.example, events: occupied; channels: all; at most 10000 waiting, 10 tries of 00:00:10 within 00:05:00", text, StringComparison.Ordinal);
         Assert.DoesNotContain("canary", text, StringComparison.Ordinal);
         Assert.DoesNotContain(Secret[..12], text, StringComparison.Ordinal);
     }
@@ -147,10 +149,10 @@ public sealed class SecurityVerbsTests : IDisposable
         using var output = new StringWriter();
         using var errors = new StringWriter();
         var code = await CheckConfigVerb.RunAsync(
-            ["--Notify:Tokens:Algorithms:0", "none", "--Notify:Tokens:ClockSkew", "01:00:00", "--Notify:ApiKeys:0:Name", "x", "--Notify:Limits:MessageBytes", "1"], output, errors);
+            ["--Notify:Tokens:Algorithms:0", "none", "--Notify:Tokens:ClockSkew", "01:00:00", "--Notify:ApiKeys:0:Name", "x", "--Notify:Limits:MessageBytes", "1", "--Notify:Webhooks:0:Tries", "0"], output, errors);
         Assert.Equal((1, ""), (code, output.ToString()));
         Assert.All(
-            ["Notify:Tokens:Algorithms:0 ('none')", "Notify:Tokens:ClockSkew", "Notify:ApiKeys:0:Hash", "Notify:ApiKeys:0:Scopes", "Notify:Limits:MessageBytes"],
+            ["Notify:Tokens:Algorithms:0 ('none')", "Notify:Tokens:ClockSkew", "Notify:ApiKeys:0:Hash", "Notify:ApiKeys:0:Scopes", "Notify:Limits:MessageBytes", "Notify:Webhooks:0:Url", "Notify:Webhooks:0:Secret", "Notify:Webhooks:0:Tries"],
             setting => Assert.Contains(setting, errors.ToString(), StringComparison.Ordinal));
     }
 
@@ -164,5 +166,5 @@ public sealed class SecurityVerbsTests : IDisposable
     }
 
     private static TokenVerifier Verifier(TokenOptions options) =>
-        new(Options.Create(options), new JwksCache(null, TimeProvider.System, NullLogger<JwksCache>.Instance), Security.Tokens.Keys.Nothing(), TimeProvider.System);
+        new(Options.Create(options), new JwksCache(null, TimeProvider.System, NullLogger<JwksCache>.Instance), Security.Tokens.Keys.Nothing(), TimeProvider.System, Delivery.TestMetrics.Create());
 }

@@ -16,10 +16,66 @@ public sealed class AttachmentTableTests
     private readonly PatternTable _patterns = new();
     private readonly AttachmentTable _table;
     private readonly List<(SiloAddress FrontEnd, Beat Beat)> _beats = [];
-    private readonly List<string> _lastDetached = [];
+    private readonly List<(string Channel, SiloAddress FrontEnd)> _detached = [];
     private Func<Beat, bool> _takes = _ => true;
 
-    public AttachmentTableTests() => _table = new AttachmentTable(_time, _patterns);
+    private readonly Watched _watched = new();
+
+    public AttachmentTableTests() => _table = new AttachmentTable(_time, _patterns, _watched);
+
+    [Fact]
+    public void The_first_attachment_occupies_a_channel_and_the_end_of_the_last_vacates_it()
+    {
+        var channel = Channel("a");
+        _table.Attach(channel, FrontEnds.A, 1);
+        _table.Attach(channel, FrontEnds.A, 2);
+        _table.Attach(channel, FrontEnds.B, 1);
+        _table.Detach(channel, FrontEnds.A, 1); // too late: it has attached again
+        _table.Detach(channel, FrontEnds.A, 2);
+        Assert.Equal(["+a"], _watched.Told);
+
+        _table.Detach(channel, FrontEnds.B, 1);
+        _table.Detach(channel, FrontEnds.B, 1);
+        Assert.Equal(["+a", "-a"], _watched.Told);
+
+        _table.Attach(channel, FrontEnds.B, 2);
+        Assert.Equal(["+a", "-a", "+a"], _watched.Told);
+    }
+
+    [Fact]
+    public void A_channel_is_also_vacated_by_a_lease_a_list_and_a_death()
+    {
+        foreach (var name in new[] { "lease", "list", "death" })
+            _table.Attach(Channel(name), name == "death" ? FrontEnds.B : FrontEnds.A, 1);
+        _watched.Told.Clear();
+        _time.Advance(AttachmentTable.Settling);
+
+        _table.Reconcile(FrontEnds.A, [new AttachedChannel("lease", 1)]);
+        Assert.Equal(["-list"], _watched.Told);
+        _table.Forget(FrontEnds.B);
+        Assert.Equal(["-list", "-death"], _watched.Told);
+        Beat();
+        _time.Advance(TimeSpan.FromSeconds(15));
+        Assert.Equal([FrontEnds.A], _table.DropExpired(TimeSpan.FromSeconds(15), 1));
+        Assert.Equal(["-list", "-death", "-lease"], _watched.Told);
+    }
+
+    [Fact]
+    public void A_channel_that_comes_with_its_front_ends_was_occupied_all_the_time_and_one_that_goes_with_them_still_is()
+    {
+        var come = new HostedChannel("come", _ => { });
+        _table.Add(come, [new MovedFrontEnd(FrontEnds.A, 7, true), new MovedFrontEnd(FrontEnds.B, 3, false)]);
+        _table.Attach(come, FrontEnds.B, 4);
+        var gone = Channel("gone");
+        _table.Attach(gone, FrontEnds.A, 8);
+        gone.HasMoved = true;
+        _table.Remove(gone);
+        Assert.Equal(["+gone"], _watched.Told);
+
+        _table.Detach(come, FrontEnds.A, 7);
+        _table.Detach(come, FrontEnds.B, 4);
+        Assert.Equal(["+gone", "-come"], _watched.Told);
+    }
 
     [Fact]
     public void Who_wants_a_channel_by_pattern_is_invited_and_told_of_its_publications_until_it_attaches()
@@ -179,7 +235,7 @@ public sealed class AttachmentTableTests
     [Fact]
     public void A_moved_channel_brings_its_front_ends_and_the_first_beat_tells_them_where_it_is()
     {
-        var channel = new HostedChannel("a", () => { });
+        var channel = new HostedChannel("a", _ => { });
         channel.Begins(new ChannelPosition(Epoch, 9), 3);
         _table.Add(channel, [new MovedFrontEnd(FrontEnds.A, 5, true), new MovedFrontEnd(FrontEnds.B, 6, false)]);
         _table.Attach(channel, FrontEnds.B, 6); // overtaken by its detach
@@ -202,7 +258,7 @@ public sealed class AttachmentTableTests
         Assert.Empty(_table.DropExpired(TimeSpan.FromSeconds(16), 2));
         Assert.Equal([FrontEnds.A], _table.DropExpired(TimeSpan.FromSeconds(15), 2));
         Assert.Empty(channel.Attachments.Current);
-        Assert.Equal(["a"], _lastDetached);
+        Assert.Equal([("a", FrontEnds.A)], _detached);
         Assert.Empty(_table.DropExpired(TimeSpan.FromSeconds(15), 2));
     }
 
@@ -240,7 +296,7 @@ public sealed class AttachmentTableTests
         Assert.Equal(["higherHere", "lowerHere", "missing"], _table.Reconcile(FrontEnds.A, named).Order());
         Assert.Empty(unnamed.Attachments.Current);
         Assert.Single(young.Attachments.Current);
-        Assert.Equal(["unnamed"], _lastDetached);
+        Assert.Equal([("unnamed", FrontEnds.A)], _detached);
         _table.Attach(unnamed, FrontEnds.A, 2); // repeated, late
         Assert.Empty(unnamed.Attachments.Current);
     }
@@ -255,7 +311,7 @@ public sealed class AttachmentTableTests
         _table.Forget(FrontEnds.A);
         _table.Forget(FrontEnds.B);
         Assert.Empty(channel.Attachments.Known);
-        Assert.Equal(["a"], _lastDetached);
+        Assert.Equal([("a", FrontEnds.A)], _detached);
         Beat();
         Assert.Empty(_beats);
     }
@@ -302,7 +358,7 @@ public sealed class AttachmentTableTests
 
     private HostedChannel Channel(string name)
     {
-        var channel = new HostedChannel(name, () => _lastDetached.Add(name));
+        var channel = new HostedChannel(name, frontEnd => _detached.Add((name, frontEnd)));
         channel.Begins(new ChannelPosition(Epoch, 0), 0);
         _table.Add(channel, []);
         return channel;
@@ -315,6 +371,15 @@ public sealed class AttachmentTableTests
         _beats.Add((frontEnd, envelope.Beat!));
         return true;
     });
+
+    private sealed class Watched : IChannelWatch
+    {
+        public List<string> Told { get; } = [];
+
+        public void Occupied(string channel) => Told.Add($"+{channel}");
+
+        public void Vacated(string channel) => Told.Add($"-{channel}");
+    }
 
     private IEnumerable<Beat> To(SiloAddress frontEnd) => _beats.Where(b => b.FrontEnd.Equals(frontEnd)).Select(b => b.Beat);
 }

@@ -69,6 +69,10 @@ internal sealed class StreamCluster : IAsyncDisposable
         public ConnectionInfo[] List(ConnectionQuery query) => [new(1, null, silo.SiloAddress.ToParsableString(), default, [], 0, 0)];
 
         public bool Disconnect(long number) => number == 1;
+
+        public int Subscribe(string user, string channel) => 0;
+
+        public int Unsubscribe(string user, string channel) => 0;
     }
 }
 

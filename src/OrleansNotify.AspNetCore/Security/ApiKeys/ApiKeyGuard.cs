@@ -41,10 +41,10 @@ internal static class ApiKeyGuard
     public const string OtherChannels = "This API key is for other channels.";
 
     /// <summary>Counts a publication: false when the caller's key has none left for now.</summary>
-    public static bool TakePublish(HttpContext context) => context.Features.Get<ApiKey>()?.Rate is not { } rate || rate.Take(1) == 1;
+    public static bool TakePublish(HttpContext context) => context.Features.Get<ApiKey>()?.Rate is not { } rate || rate.TryTake();
 
     /// <summary>What to say then.</summary>
-    public const string TooMany = "Too many publications a second with this API key: this one was not published, try again in a moment.";
+    public const string TooMany = "Too many publications a second with this API key: this request published nothing, try again in a moment.";
 
     private static Task? Refuse(HttpContext context, RequiredScope required)
     {

@@ -12,8 +12,8 @@ internal sealed class ApiKeys
     private readonly (byte[] Hash, ApiKey Key)[] _keys;
 
     /// <summary>With checked options.</summary>
-    public ApiKeys(IOptions<ApiKeyOptions> options) =>
-        _keys = [.. options.Value.Keys.Select(key => (ApiKeySecret.ReadHash(key.Hash)!, Of(key)))];
+    public ApiKeys(IOptions<ApiKeyOptions> options, TimeProvider time) =>
+        _keys = [.. options.Value.Keys.Select(key => (ApiKeySecret.ReadHash(key.Hash)!, Of(key, time)))];
 
     /// <summary>Whether there is any. If not, nobody presents one that fits.</summary>
     public bool IsOn => _keys.Length > 0;
@@ -57,7 +57,7 @@ internal sealed class ApiKeys
         _ => throw new ArgumentOutOfRangeException(nameof(scope), scope, null),
     };
 
-    private static ApiKey Of(ApiKeySettings settings)
+    private static ApiKey Of(ApiKeySettings settings, TimeProvider time)
     {
         var scopes = ApiScopes.None;
         foreach (var name in settings.Scopes)
@@ -65,9 +65,8 @@ internal sealed class ApiKeys
             if (TryReadScope(name, out var scope))
                 scopes |= scope;
         }
-        var rate = settings.PublishesPerSecond > 0 ? new PublishRate(settings.PublishesPerSecond) : null;
-        if (settings.Channels.Length == 0)
-            return new(settings.Name, scopes, ChannelGrants.Everything) { Rate = rate };
-        return new(settings.Name, scopes, ChannelGrants.TryRead(settings.Channels, out var channels, out _) ? channels : ChannelGrants.Nothing) { Rate = rate };
+        var channels = settings.Channels.Length == 0 ? ChannelGrants.Everything
+            : ChannelGrants.TryRead(settings.Channels, out var read, out _) ? read : ChannelGrants.Nothing;
+        return new(settings.Name, scopes, channels) { Rate = settings.PublishesPerSecond > 0 ? new PublishRate(settings.PublishesPerSecond, time) : null };
     }
 }

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
+using OrleansNotify.AspNetCore.Telemetry;
 
 namespace OrleansNotify.AspNetCore.Security.Tokens;
 
@@ -16,15 +17,17 @@ internal sealed class TokenVerifier
     private readonly JwksCache _published;
     private readonly RevokedTokens _revoked;
     private readonly TimeProvider _time;
+    private readonly NotifyMetrics _metrics;
 
     /// <summary>With checked options.</summary>
-    public TokenVerifier(IOptions<TokenOptions> options, JwksCache published, RevokedTokens revoked, TimeProvider time)
+    public TokenVerifier(IOptions<TokenOptions> options, JwksCache published, RevokedTokens revoked, TimeProvider time, NotifyMetrics metrics)
     {
         _options = options.Value;
         _configured = ConfiguredKeys.Of(_options).ToLookup(key => key.Algorithm);
         _published = published;
         _revoked = revoked;
         _time = time;
+        _metrics = metrics;
     }
 
     /// <summary>Whether tokens are configured. If not, every token is refused.</summary>
@@ -36,8 +39,8 @@ internal sealed class TokenVerifier
     /// <summary>Verifies a token somebody connects with.</summary>
     /// <param name="token">As the client gave it.</param>
     /// <param name="cancellationToken">Ends the wait for the issuer's keys.</param>
-    public ValueTask<TokenResult<ConnectionToken>> VerifyConnection(string token, CancellationToken cancellationToken) =>
-        Verify(token, ConnectionToken.Read, cancellationToken);
+    public async ValueTask<TokenResult<ConnectionToken>> VerifyConnection(string token, CancellationToken cancellationToken) =>
+        Counted(await Verify(token, ConnectionToken.Read, cancellationToken));
 
     /// <summary>Verifies a token for a subscription.</summary>
     /// <param name="token">As the client gave it.</param>
@@ -47,12 +50,18 @@ internal sealed class TokenVerifier
     public async ValueTask<TokenResult<SubscriptionToken>> VerifySubscription(string token, string? user, string channel, CancellationToken cancellationToken)
     {
         var result = await Verify(token, SubscriptionToken.Read, cancellationToken);
+        if (result.IsGood && result.Token.User != user)
+            result = new TokenRefusal(TokenRefusalReason.WrongUser, "The token is another user's (\"sub\").");
+        else if (result.IsGood && result.Token.Channel != channel)
+            result = new TokenRefusal(TokenRefusalReason.WrongChannel, "The token is for another channel (\"channel\").");
+        return Counted(result);
+    }
+
+    private TokenResult<T> Counted<T>(TokenResult<T> result)
+        where T : class
+    {
         if (!result.IsGood)
-            return result;
-        if (result.Token.User != user)
-            return new TokenRefusal(TokenRefusalReason.WrongUser, "The token is another user's (\"sub\").");
-        if (result.Token.Channel != channel)
-            return new TokenRefusal(TokenRefusalReason.WrongChannel, "The token is for another channel (\"channel\").");
+            _metrics.TokenRefused(result.Refusal.Reason);
         return result;
     }
 

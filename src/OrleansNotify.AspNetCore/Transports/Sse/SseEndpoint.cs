@@ -93,6 +93,7 @@ internal sealed class SseEndpoint(INotifySessions sessions, HandshakeLimit hands
             NotifyError.Unauthorized or NotifyError.TokenExpired => StatusCodes.Status401Unauthorized,
             NotifyError.PermissionDenied => StatusCodes.Status403Forbidden,
             NotifyError.UnknownChannel => StatusCodes.Status404NotFound,
+            NotifyError.LimitExceeded => StatusCodes.Status429TooManyRequests,
             _ => StatusCodes.Status503ServiceUnavailable,
         };
         if (status == StatusCodes.Status401Unauthorized)

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using OrleansNotify.AspNetCore.Api;
 using OrleansNotify.Protocol;
+using OrleansNotify.Protocol.Json;
 
 namespace OrleansNotify.AspNetCore.Transports.Sse;
 
@@ -13,7 +14,6 @@ namespace OrleansNotify.AspNetCore.Transports.Sse;
 /// <param name="History">How many of the last publications to begin with, where the client had no position; null: none.</param>
 internal sealed record SseRequest(string[] Channels, SsePosition?[] Had, int? History)
 {
-    private const int MaxHistory = 300; // PROMISES, default limits: history page
     private static readonly SearchValues<char> EpochCharacters = SearchValues.Create("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_");
 
     /// <summary>Reads the request.</summary>
@@ -26,7 +26,7 @@ internal sealed record SseRequest(string[] Channels, SsePosition?[] Had, int? Hi
         read = null;
         var query = new ApiQuery(request.Query);
         var channels = ReadChannels(request.Query["channel"], maxChannels, query);
-        int? history = request.Query.ContainsKey("history") ? query.Count("history", 0, 0, MaxHistory) : null;
+        int? history = request.Query.ContainsKey("history") ? query.Count("history", 0, 0, JsonCommandReader.MaxHistory) : null;
         // A browser's EventSource sets the header by itself when it comes back, and lets no page set it: the parameter is for the first time.
         var position = query.Text("since");
         if (request.Headers["Last-Event-ID"] is [{ Length: > 0 } header])

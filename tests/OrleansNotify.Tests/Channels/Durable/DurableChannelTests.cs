@@ -207,6 +207,22 @@ public sealed class DurableChannelTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_activation_whose_log_has_begun_another_epoch_ends_and_the_next_one_is_of_that_epoch()
+    {
+        var first = (await Channel.Publish([Some.Draft("1")]))[0].Position;
+        var other = new ChannelLog(_store, Channel.GetGrainId(), _cluster.Silos[0].Handle.ServiceProvider.GetRequiredService<LogEntryCodec>());
+        await other.Open(() => throw new InvalidOperationException("there is a log"));
+        var epoch = first.Epoch with { StartedAt = first.Epoch.StartedAt + 1 };
+        await other.BeginEpoch(epoch);
+
+        var superseded = await Channel.Attach(new Attachment(FrontEnds.A, 1, epoch));
+        var next = await Channel.Attach(new Attachment(FrontEnds.A, 2, epoch));
+
+        Assert.True(superseded.Superseded);
+        Assert.Equal((false, new ChannelPosition(epoch, 0)), (next.Superseded, next.Position));
+    }
+
+    [Fact]
     public async Task Erased_history_stays_erased_and_offsets_go_on()
     {
         await Channel.Publish([Some.Draft("1"), Some.Draft("2")]);

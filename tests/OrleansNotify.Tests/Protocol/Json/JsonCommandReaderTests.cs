@@ -263,6 +263,17 @@ public class JsonCommandReaderTests
         Assert.Equal(new SubscribeCommand(default, "a", null, null, HasOptions: true) { Token = "t" }, Read("""{"type":"subscribe","channel":"a","token":"t"}"""));
     }
 
+    [Fact]
+    public void Presence_is_asked_for_by_channel()
+    {
+        Assert.Equal(new PresenceCommand(default, "a"), Read("""{"type":"presence","channel":"a"}"""));
+        Assert.Equal(new PresenceStatsCommand(default, "a"), Read("""{"type":"presence_stats","channel":"a"}"""));
+        Assert.Equal(new SubscribeCommand(default, "a", null, null, HasOptions: true) { Presence = true }, Read("""{"type":"subscribe","channel":"a","presence":true}"""));
+        Refused("""{"type":"presence"}""", NotifyError.BadRequest, "\"channel\" is missing");
+        Refused("""{"type":"presence_stats","channel":"a.*"}""", NotifyError.BadRequest, "Invalid channel");
+        Refused("""{"type":"subscribe","channel":"a.*","presence":true}""", NotifyError.BadRequest, "\"presence\" is for one channel");
+    }
+
     [Theory]
     [InlineData("""{"type":"auth"}""", "\"token\" is missing")]
     [InlineData("""{"type":"refresh","token":null}""", "\"token\" is missing")]
@@ -271,9 +282,6 @@ public class JsonCommandReaderTests
     public void A_token_is_a_string(string json, string words) => Refused(json, NotifyError.BadRequest, words);
 
     [Theory]
-    [InlineData("""{"type":"presence","channel":"a"}""")]
-    [InlineData("""{"type":"presence_stats","channel":"a"}""")]
-    [InlineData("""{"type":"subscribe","channel":"a","presence":true}""")]
     [InlineData("""{"type":"subscribe","channel":"a","tags":{"x":"y"}}""")]
     public void What_comes_later_is_told_to_be_not_available(string json) => Refused(json, NotifyError.NotAvailable, "not available yet");
 

@@ -32,6 +32,12 @@ public sealed class ApiKeyMatrixTests : IAsyncLifetime
         { "GET", "/api/stats", "/api/stats", null, Reader, 200, 403 },
         { "GET", "/api/connections", "/api/connections", null, Reader, 200, 403 },
         { "DELETE", "/api/connections/{id}", "/api/connections/x", null, Admin, 400, 403 },
+        { "GET", "/api/users/{user}", "/api/users/42", null, Reader, 200, 403 },
+        { "POST", "/api/users/{user}/events", "/api/users/42/events", """{"data":1}""", Publisher, 202, 403 },
+        { "PUT", "/api/users/{user}/subscriptions/{channel}", "/api/users/42/subscriptions/chat", "", Admin, 200, 403 },
+        { "PUT", "/api/users/{user}/subscriptions/{channel}", "/api/users/42/subscriptions/news", "", Admin, 200, 200 },
+        { "DELETE", "/api/users/{user}/subscriptions/{channel}", "/api/users/42/subscriptions/chat", null, Admin, 200, 403 },
+        { "DELETE", "/api/users/{user}/subscriptions/{channel}", "/api/users/42/subscriptions/news", null, Admin, 200, 200 },
         { "POST", "/api/users/{user}/disconnect", "/api/users/42/disconnect", "", Admin, 200, 403 },
         { "POST", "/api/users/{user}/revoke", "/api/users/42/revoke", "", Admin, 409, 403 },
         { "POST", "/api/tokens/{id}/revoke", "/api/tokens/t1/revoke", "", Admin, 409, 403 },
@@ -41,6 +47,8 @@ public sealed class ApiKeyMatrixTests : IAsyncLifetime
         { "GET", "/api/channels/{channel}", "/api/channels/nowhere:x", null, Reader, 404, 403 },
         { "GET", "/api/channels/{channel}/history", "/api/channels/chat/history", null, Reader, 200, 403 },
         { "GET", "/api/channels/{channel}/history", "/api/channels/news/history", null, Reader, 200, 200 },
+        { "GET", "/api/channels/{channel}/presence", "/api/channels/chat/presence", null, Reader, 404, 403 },
+        { "GET", "/api/channels/{channel}/presence", "/api/channels/news/presence", null, Reader, 404, 404 },
         { "DELETE", "/api/channels/{channel}/history", "/api/channels/chat/history", null, Admin, 204, 403 },
         { "DELETE", "/api/channels/{channel}/history", "/api/channels/news/history", null, Admin, 204, 204 },
         { "GET", "/metrics", "/metrics", null, Reader, 200, 403 },
@@ -76,6 +84,7 @@ public sealed class ApiKeyMatrixTests : IAsyncLifetime
         Assert.Equal(401, await Ask(method, address, body, "onk_garbage"));
         Assert.Equal(401, await Ask(method, address, body, ""));
         Assert.Equal(401, await Ask(method, address, body, allowed.ToUpperInvariant()));
+        Assert.Equal(401, await Ask(method, address, body, "eyJhbGciOiJub25lIn0.eyJzdWIiOiI0MiJ9.")); // a client's token is no key
         foreach (var key in new[] { Publisher, Reader, Admin })
             Assert.Equal(key == allowed ? answer : 403, await Ask(method, address, body, key));
         Assert.Equal(limited, await Ask(method, address, body, News));

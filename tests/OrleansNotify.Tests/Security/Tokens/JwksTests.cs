@@ -10,6 +10,7 @@ using Microsoft.Extensions.Time.Testing;
 using OrleansNotify.AspNetCore.Security.Tokens;
 using OrleansNotify.Protocol;
 using OrleansNotify.Testing;
+using OrleansNotify.Tests.Delivery;
 using static OrleansNotify.Tests.Security.Tokens.Keys;
 
 namespace OrleansNotify.Tests.Security.Tokens;
@@ -241,6 +242,6 @@ public sealed class JwksTests : IAsyncLifetime
         var options = new TokenOptions { Algorithms = ["RS256", "ES256"], JwksUrl = _issuer.Urls.Single() + "/keys?x=1", Issuer = "https://issuer.example" };
         Assert.Empty(new TokenOptionsCheck().Validate(null, options).Failures ?? []);
         var cache = new JwksCache(JwksSource.Of(options), _time, NullLogger<JwksCache>.Instance);
-        return (new(Options.Create(options), cache, Nothing(), _time), cache);
+        return (new(Options.Create(options), cache, Nothing(), _time, TestMetrics.Create()), cache);
     }
 }

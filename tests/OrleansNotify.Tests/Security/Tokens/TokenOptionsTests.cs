@@ -80,7 +80,7 @@ public sealed class TokenOptionsTests : IDisposable
             .Select(setting => setting.Split('=', 2))
             .ToDictionary(pair => $"{TokenOptions.Section}:{pair[0]}", string? (pair) => Value(pair[0], pair[1]));
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(values).Build();
-        using var services = new ServiceCollection().AddLogging().AddTokens(configuration).BuildServiceProvider();
+        using var services = new ServiceCollection().AddLogging().AddSingleton(Delivery.TestMetrics.Create()).AddTokens(configuration).BuildServiceProvider();
         try
         {
             services.GetRequiredService<IStartupValidator>().Validate();

@@ -1,12 +1,17 @@
+using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
+using OrleansNotify.AspNetCore.FrontEnd;
 using OrleansNotify.AspNetCore.Security.Tokens;
+using OrleansNotify.AspNetCore.Telemetry;
 using OrleansNotify.Grains.Revocations;
 using OrleansNotify.Protocol;
+using OrleansNotify.Tests.Delivery;
 using OrleansNotify.Tests.Sqlite;
 using static OrleansNotify.Tests.Security.Tokens.Keys;
 
@@ -187,7 +192,7 @@ public sealed class TokenVerifierTests : IDisposable
     public async Task No_token_is_believed_before_the_revoked_ones_are_known()
     {
         var options = new TokenOptions { Algorithms = ["HS256"], HmacKeys = [Convert.ToBase64String(Secret)] };
-        var verifier = new TokenVerifier(Options.Create(options), new JwksCache(null, _time, NullLogger<JwksCache>.Instance), new RevokedTokens(), _time);
+        var verifier = new TokenVerifier(Options.Create(options), new JwksCache(null, _time, NullLogger<JwksCache>.Instance), new RevokedTokens(), _time, TestMetrics.Create());
 
         var result = await verifier.VerifyConnection(Hs256(Claims()), default);
 
@@ -281,6 +286,32 @@ public sealed class TokenVerifierTests : IDisposable
     }
 
     [Fact]
+    public async Task Refusals_are_counted_by_reason()
+    {
+        using var services = new ServiceCollection().AddMetrics().AddSingleton<TimeProvider>(_time).AddSingleton<SubscriptionCounts>().AddSingleton<NotifyMetrics>().BuildServiceProvider();
+        var options = new TokenOptions { Algorithms = ["HS256"], HmacKeys = [Convert.ToBase64String(Secret)] };
+        var verifier = new TokenVerifier(
+            Options.Create(options), new JwksCache(null, _time, NullLogger<JwksCache>.Instance), Nothing(), _time, services.GetRequiredService<NotifyMetrics>());
+        foreach (var claims in new[] { Claims(), Claims(("exp", Noon - 31)), Claims(("exp", Noon - 60)) })
+            await verifier.VerifyConnection(Hs256(claims), default);
+        foreach (var (user, channel) in new[] { ("alice", "news"), ("bob", "news"), ("alice", "sport") })
+            await verifier.VerifySubscription(Hs256(Claims(("channel", "news"))), user, channel, default);
+
+        var counted = new SortedDictionary<string, long>(StringComparer.Ordinal);
+        using var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, reader) =>
+        {
+            if (instrument.Name == "notify.token_refusals" && instrument.Meter.Scope == services.GetRequiredService<IMeterFactory>())
+                reader.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<long>((_, count, labels, _) => counted.Add((string)labels[0].Value!, count));
+        listener.Start();
+        listener.RecordObservableInstruments();
+
+        Assert.Equal("[Expired, 2] [WrongChannel, 1] [WrongUser, 1]", string.Join(' ', counted));
+    }
+
+    [Fact]
     public async Task A_connection_token_is_no_subscription_token() =>
         Assert.Equal(TokenRefusalReason.BadClaim, (await Verifier().VerifySubscription(Hs256(Claims()), "alice", "news", default)).Refusal?.Reason);
 
@@ -351,6 +382,6 @@ public sealed class TokenVerifierTests : IDisposable
     private TokenVerifier Verifier(TokenOptions options)
     {
         Assert.Empty(new TokenOptionsCheck().Validate(null, options).Failures ?? []);
-        return new(Options.Create(options), new JwksCache(null, _time, NullLogger<JwksCache>.Instance), _revoked, _time);
+        return new(Options.Create(options), new JwksCache(null, _time, NullLogger<JwksCache>.Instance), _revoked, _time, TestMetrics.Create());
     }
 }
