@@ -6,7 +6,7 @@ using OrleansNotify.Protocol;
 namespace OrleansNotify.AspNetCore.FrontEnd;
 
 /// <summary>One client session on this silo.</summary>
-internal sealed class Connection(long number, string id, string transport, DateTimeOffset since, IFrameFormat format, IFrameSink sink, Outbox outbox, IConnectionWatch? watch = null)
+internal sealed class Connection(long number, string id, string transport, DateTimeOffset since, IFrameFormat format, IFrameSink sink, Outbox outbox, SubscriptionCounts counts, IConnectionWatch? watch = null)
 {
     private readonly Lock _lock = new();
     private readonly List<Subscription> _subscriptions = [];
@@ -128,6 +128,7 @@ internal sealed class Connection(long number, string id, string transport, DateT
             if (_subscriptions.Count >= limit)
                 return NotifyError.LimitExceeded;
             _subscriptions.Add(subscription);
+            counts.Subscribed(subscription.Channel);
             watch?.Subscribed(this, subscription.Channel);
             if (subscription.Token is not null)
                 RevocationsChecked = -1;
@@ -156,6 +157,7 @@ internal sealed class Connection(long number, string id, string transport, DateT
         {
             if (!_subscriptions.Remove(subscription))
                 return false;
+            counts.Unsubscribed(subscription.Channel);
             watch?.Unsubscribed(this, subscription.Channel);
             return true;
         }

@@ -12,9 +12,7 @@ internal sealed partial class LocalChannel
     // A user's own channel has members whatever its namespace says: they are what is known of the user (Grains/Users).
     private readonly LocalMembers? _members = world.Namespaces.HasPresence(name) || ChannelName.IsUserChannel(name, out _) ? new() : null;
     private readonly int _limit = ChannelName.IsUserChannel(name, out _) ? world.ConnectionsPerUser : 0;
-    private readonly HashSet<Subscription> _watching = [];
-    private readonly List<PresenceNews> _news = [];
-    private PresenceView? _view;
+    private Watch? _watch; // null: nobody watches
     private bool _announcing;
     private bool _watchesTold;
     private int _announceFailures;
@@ -22,17 +20,17 @@ internal sealed partial class LocalChannel
     /// <summary>Takes a change.</summary>
     public void Accept(PresenceChange change)
     {
-        if (_view is null)
+        if (_watch is not { } watch)
             return;
-        _view.Accept(change, _news);
-        TellWatchers();
+        watch.View.Accept(change, watch.News);
+        TellWatchers(watch);
         Announce();
     }
 
     /// <summary>Takes the version that a beat told.</summary>
     public void Accept(PresenceVersion told)
     {
-        _view?.Accept(told.Value);
+        _watch?.View.Accept(told.Value);
         Announce();
     }
 
@@ -48,8 +46,8 @@ internal sealed partial class LocalChannel
                 CloseRefused(answer.Reply.Refused ?? []);
                 _watchesTold = answer.Announcement.Watches;
                 // Not of an activation that the channel was attached to before.
-                if (answer.Reply.State is { } state && answer.Attached == _number && _view is not null)
-                    Place(_view, state);
+                if (answer.Reply.State is { } state && answer.Attached == _number && _watch is { } watch)
+                    Place(watch, state);
                 break;
             case { Verdict: PresenceVerdict.NotAttached }:
                 Attach(); // its answer has all announced
@@ -69,14 +67,14 @@ internal sealed partial class LocalChannel
     /// <summary>A new activation has settled by now.</summary>
     public void AskPresence()
     {
-        _view?.Ask();
+        _watch?.View.Ask();
         Announce();
     }
 
-    private void Place(PresenceView view, PresenceState state)
+    private void Place(Watch watch, PresenceState state)
     {
-        view.Place(state, _news);
-        TellWatchers();
+        watch.View.Place(state, watch.News);
+        TellWatchers(watch);
         JoinWaiting();
         if (state.SettlesIn > TimeSpan.Zero)
             _ = AskLater(state.SettlesIn);
@@ -93,9 +91,9 @@ internal sealed partial class LocalChannel
     {
         if (!subscription.Watches || _members is null)
             return true;
-        _watching.Add(subscription);
-        _view ??= new();
-        if (_view.IsPlaced)
+        _watch ??= new();
+        _watch.By.Add(subscription);
+        if (_watch.View.IsPlaced)
             return true;
         Announce();
         return false;
@@ -113,8 +111,8 @@ internal sealed partial class LocalChannel
     {
         if (_members is null)
             return;
-        if (_watching.Remove(subscription) && _watching.Count == 0)
-            _view = null;
+        if (_watch is { } watch && watch.By.Remove(subscription) && watch.By.Count == 0)
+            _watch = null;
         _members.Exit(subscription);
         Announce();
     }
@@ -122,7 +120,7 @@ internal sealed partial class LocalChannel
     private void AnnounceAnew()
     {
         _members?.BeginAnew();
-        _view?.Ask();
+        _watch?.View.Ask();
         Announce();
     }
 
@@ -130,8 +128,8 @@ internal sealed partial class LocalChannel
     {
         if (_members is null || _announcing || _attaching || !_cursor.IsPlaced)
             return;
-        var watches = _watching.Count > 0;
-        var asks = _view is { NeedsState: true };
+        var watches = _watch is not null;
+        var asks = _watch is { View.NeedsState: true };
         if (!_members.IsBehind && !asks && watches == _watchesTold)
             return;
         _announcing = true;
@@ -155,16 +153,16 @@ internal sealed partial class LocalChannel
         }
     }
 
-    private void TellWatchers()
+    private void TellWatchers(Watch watch)
     {
-        if (_news.Count == 0)
+        if (watch.News.Count == 0)
             return;
         Deliver(); // publications that came before it
-        foreach (var (joined, member) in _news)
+        foreach (var (joined, member) in watch.News)
         {
             // Formats are few, and one for nearly all.
             (IFrameFormat Format, Frame Frame)? encoded = null;
-            foreach (var watcher in _watching)
+            foreach (var watcher in watch.By)
             {
                 if (watcher.State == SubscriptionState.Joining || watcher.Connection.Id == member.Connection)
                     continue;
@@ -177,7 +175,15 @@ internal sealed partial class LocalChannel
                     Hold(watcher, shared.Frame);
             }
         }
-        _news.Clear();
+        watch.News.Clear();
+    }
+
+    // Those who watch, what they have been told, and what they are about to be.
+    private sealed class Watch
+    {
+        public HashSet<Subscription> By { get; } = [];
+        public PresenceView View { get; } = new();
+        public List<PresenceNews> News { get; } = [];
     }
 }
 

@@ -38,7 +38,6 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
         ChannelCalls Calls,
         AttachedChannels Attached,
         ConnectionTable Connections,
-        SubscriptionCounts Counts,
         ChannelNamespaces Namespaces,
         NotifyMetrics Metrics,
         TimeProvider Time,

@@ -85,7 +85,6 @@ internal sealed partial class NotifyFrontEnd
             var given = new Subscription(connection, channel, null);
             if (connection.TryAdd(given, int.MaxValue) is not null)
                 continue; // it has asked for it by itself
-            _counts.Subscribed(channel);
             joining.Add(Attach(given));
         }
         return joining;

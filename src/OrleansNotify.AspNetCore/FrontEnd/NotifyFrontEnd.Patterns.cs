@@ -8,7 +8,6 @@ internal sealed partial class NotifyFrontEnd
     /// <summary>Hands a subscription to a pattern to whom it concerns.</summary>
     public void Join(Subscription subscription, ChannelPattern pattern)
     {
-        _counts.Subscribed(subscription.Channel);
         subscription.ByPattern = new PatternSubscription(subscription, pattern, _lanes.Length);
         _ = Tell(subscription.ByPattern);
     }
@@ -34,7 +33,6 @@ internal sealed partial class NotifyFrontEnd
         _patterns.Remove(joining.Pattern.Text);
         if (connection.Remove(subscription))
         {
-            _counts.Unsubscribed(subscription.Channel);
             Metrics.Error(NotifyError.Internal);
             connection.Send(connection.Format.Error(subscription.Command!.Id.Span, NotifyError.Internal, "Not all silos can be reached now; subscribe again in a moment.", subscription.Channel));
         }

@@ -15,7 +15,6 @@ internal sealed partial class NotifyFrontEnd
             var given = new Subscription(connection, channel, null) { IsByApi = true };
             if (connection.TryAdd(given, int.MaxValue) is not null)
                 continue; // it is on it already
-            _counts.Subscribed(channel);
             _ = Attach(given);
             subscribed++;
         }

@@ -64,7 +64,7 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
         for (var i = 0; i < _lanes.Length; i++)
         {
             _lanes[i] = new ChannelLane(
-                hasDelivery => new LocalChannel.Surroundings(calls, attached, connections, counts, namespaces, metrics, time, new EventBatch(metrics), Post, hasDelivery, _limits.ConnectionsPerUser), logger);
+                hasDelivery => new LocalChannel.Surroundings(calls, attached, connections, namespaces, metrics, time, new EventBatch(metrics), Post, hasDelivery, _limits.ConnectionsPerUser), logger);
         }
     }
 
@@ -135,7 +135,7 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
     {
         var number = Interlocked.Increment(ref _numbers);
         var outbox = new Outbox(start.Sink, Metrics, _time, _limits.OutboxBytes);
-        var connection = new Connection(number, ConnectionId.Format(_calls.FrontEnd, number), start.Transport, _time.GetUtcNow(), start.Format, start.Sink, outbox, _watch)
+        var connection = new Connection(number, ConnectionId.Format(_calls.FrontEnd, number), start.Transport, _time.GetUtcNow(), start.Format, start.Sink, outbox, _counts, _watch)
         {
             Closing = CloseConnection,
         };
@@ -152,18 +152,13 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
     }
 
     /// <summary>Hands a subscription to its channel.</summary>
-    public void Join(Subscription subscription)
-    {
-        _counts.Subscribed(subscription.Channel);
-        Post(subscription.Channel, subscription);
-    }
+    public void Join(Subscription subscription) => Post(subscription.Channel, subscription);
 
     /// <summary>Takes a subscription from its channel.</summary>
     /// <param name="subscription">Which; the connection has let go of it.</param>
     /// <param name="command">What to answer; null when the connection has ended.</param>
     public void Leave(Subscription subscription, UnsubscribeCommand? command)
     {
-        _counts.Unsubscribed(subscription.Channel);
         if (subscription.ByPattern is { } pattern)
             _ = Leave(pattern, command);
         else

@@ -74,7 +74,7 @@ public sealed class SubscriptionCounts
     public int Of(string channel)
     {
         lock (_lock)
-            return Math.Max(0, _channels.GetValueOrDefault(channel));
+            return _channels.GetValueOrDefault(channel);
     }
 
     /// <summary>What has changed since the last take: channel → subscriptions now, 0 for none left; and the connections of that moment.</summary>
@@ -84,7 +84,7 @@ public sealed class SubscriptionCounts
         {
             var changes = new Dictionary<string, int>(_changed.Count, StringComparer.Ordinal);
             foreach (var channel in _changed)
-                changes[channel] = Math.Max(0, _channels.GetValueOrDefault(channel));
+                changes[channel] = _channels.GetValueOrDefault(channel);
             SetTaken();
             return (_connections, changes);
         }
@@ -107,9 +107,8 @@ public sealed class SubscriptionCounts
             return (_connections, All());
     }
 
-    private Dictionary<string, int> All() => new(_channels.Where(channel => channel.Value > 0), StringComparer.Ordinal);
+    private Dictionary<string, int> All() => new(_channels, StringComparer.Ordinal);
 
-    // Below zero where a connection ends in the moment between its subscription and this count of it: the two meet at zero.
     private void Add(string channel, int by)
     {
         if (ChannelName.IsUnlisted(channel))

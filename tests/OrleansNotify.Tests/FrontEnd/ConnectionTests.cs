@@ -10,12 +10,13 @@ namespace OrleansNotify.Tests.FrontEnd;
 public class ConnectionTests
 {
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
+    private readonly SubscriptionCounts _counts = new();
     private readonly Connection _connection;
 
     public ConnectionTests()
     {
         var sink = new ManualSink();
-        _connection = new Connection(1, "0-1", "websocket", _time.GetUtcNow(), JsonWebSocketFormat.Instance, sink, new Outbox(sink, TestMetrics.Create(), _time, maxBytes: 100));
+        _connection = new Connection(1, "0-1", "websocket", _time.GetUtcNow(), JsonWebSocketFormat.Instance, sink, new Outbox(sink, TestMetrics.Create(), _time, maxBytes: 100), _counts);
     }
 
     [Fact]
@@ -44,6 +45,31 @@ public class ConnectionTests
         Assert.Equal(["later"], _connection.RemoveExpired(now.AddSeconds(30)).Select(subscription => subscription.Channel));
         Assert.Equal((long.MaxValue, 1), (_connection.NextExpiry, _connection.SubscriptionCount));
     }
+
+    [Fact]
+    public void Its_subscriptions_count_while_it_has_them()
+    {
+        Assert.Null(_connection.TryAdd(To("a"), 10));
+        Assert.Null(_connection.TryAdd(To("b", _time.GetUtcNow()), 10));
+        Assert.Null(_connection.TryAdd(To("c"), 10));
+        Assert.Null(_connection.TryAdd(To("d"), 10));
+        Assert.NotNull(_connection.TryAdd(To("a"), 10));
+        Assert.NotNull(_connection.TryAdd(To("e"), limit: 4));
+        Assert.Equal("a b c d", Counted());
+
+        _connection.Remove("a");
+        Assert.Null(_connection.Remove("a"));
+        Assert.Equal("b c d", Counted());
+        _connection.RemoveExpired(_time.GetUtcNow());
+        Assert.Equal("c d", Counted());
+        _connection.RemoveWhere(subscription => subscription.Channel == "c");
+        Assert.Equal("d", Counted());
+        _connection.RemoveAll();
+        Assert.NotNull(_connection.TryAdd(To("f"), 10)); // it has ended
+        Assert.Equal(("", 0L), (Counted(), _counts.Subscriptions));
+    }
+
+    private string Counted() => string.Join(' ', _counts.Peek().Channels.OrderBy(count => count.Key, StringComparer.Ordinal).Select(count => count.Value == 1 ? count.Key : $"{count.Key}×{count.Value}"));
 
     private Subscription To(string channel, DateTimeOffset? expires = null) => new(_connection, channel, null) { Expires = expires };
 }

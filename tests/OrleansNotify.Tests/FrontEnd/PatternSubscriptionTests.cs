@@ -16,7 +16,7 @@ public sealed class PatternSubscriptionTests
     {
         var time = new FakeTimeProvider();
         var sink = new Sink(_sent);
-        var connection = new Connection(1, "0-1", "websocket", time.GetUtcNow(), JsonWebSocketFormat.Instance, sink, new Outbox(sink, TestMetrics.Create(), time, maxBytes: 100));
+        var connection = new Connection(1, "0-1", "websocket", time.GetUtcNow(), JsonWebSocketFormat.Instance, sink, new Outbox(sink, TestMetrics.Create(), time, maxBytes: 100), new SubscriptionCounts());
         Assert.True(ChannelPattern.TryParse("a.*", out var pattern));
         var command = new SubscribeCommand(default, "a.*", null, null, false) { Recoveries = [new("a.1", new RecoverFrom(null, 1))] };
         _subscription = new PatternSubscription(new Subscription(connection, "a.*", command), pattern, lanes: 2);

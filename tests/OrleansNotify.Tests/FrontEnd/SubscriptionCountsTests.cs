@@ -25,21 +25,6 @@ public sealed class SubscriptionCountsTests
     }
 
     [Fact]
-    public void An_end_that_overtakes_its_beginning_leaves_nothing()
-    {
-        _counts.Unsubscribed("a");
-        Assert.Equal(0, _counts.Of("a"));
-        Assert.Equal([("a", 0)], _counts.TakeChanges().Channels.Select(c => (c.Key, c.Value)));
-        Assert.Empty(_counts.TakeAll().Channels);
-        Assert.Empty(_counts.Peek().Channels);
-        _counts.Subscribed("a");
-
-        Assert.Equal((0, 0L), (_counts.Of("a"), _counts.Subscriptions));
-        _counts.Subscribed("a");
-        Assert.Equal(1, _counts.Of("a"));
-    }
-
-    [Fact]
     public void Unlisted_channels_count_as_subscriptions_but_not_per_channel()
     {
         _counts.Subscribed("@system");

@@ -81,7 +81,7 @@ public sealed class LocalMembersTests
         {
             var sink = new ManualSink();
             var time = new FakeTimeProvider();
-            var connection = new Connection(number, $"c{number}", "websocket", time.GetUtcNow(), JsonWebSocketFormat.Instance, sink, new Outbox(sink, Metrics, time, maxBytes: 100));
+            var connection = new Connection(number, $"c{number}", "websocket", time.GetUtcNow(), JsonWebSocketFormat.Instance, sink, new Outbox(sink, Metrics, time, maxBytes: 100), new SubscriptionCounts());
             _subscriptions.Add(new Subscription(connection, "room", null));
             _members.Enter(_subscriptions[^1]);
         }

@@ -90,6 +90,8 @@ public sealed class ConnectionTokenTests : IAsyncLifetime
     public async Task A_good_token_says_who_it_is_and_brings_his_channel(string way)
     {
         await using var raw = await Open(way, Alice());
+        await raw.SendText("""{"type":"ping"}""");
+        Assert.Contains("pong", (await raw.ReadFrame())!.Text, StringComparison.Ordinal); // he is on his channels
         await _server.Http.Post("/api/events", """{"type":"user","user":"alice","data":{"n":1}}""");
         Assert.Contains("\"channel\":\"#alice\"", (await raw.ReadFrame())!.Text, StringComparison.Ordinal);
         var (_, connections) = await _server.Http.Get("/api/connections");
@@ -309,8 +311,13 @@ public sealed class ConnectionTokenTests : IAsyncLifetime
 
     private static long In(int seconds) => TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() + seconds;
 
-    private static Task<WsClient> Connect(RunningServer server, string token) =>
-        WsClient.ConnectAsync(server.WebSocket, headers: new Dictionary<string, string> { ["Authorization"] = $"Bearer {token}" });
+    // The token is verified behind the handshake: an answer shows that its owner is on his channels.
+    private static async Task<WsClient> Connect(RunningServer server, string token)
+    {
+        var client = await WsClient.ConnectAsync(server.WebSocket, headers: new Dictionary<string, string> { ["Authorization"] = $"Bearer {token}" });
+        await client.Ping();
+        return client;
+    }
 
     private Task<RawSocket> Open(string way, string token) => way switch
     {
