@@ -56,6 +56,8 @@ public sealed class EventTypeTests : IAsyncLifetime
         await using var two = await WsClient.ConnectAsync(_cluster.Silos[1].WebSocket, user: "42");
         await using var other = await WsClient.ConnectAsync(_cluster.Silos[1].WebSocket, user: "43");
         await using var nobody = await WsClient.ConnectAsync(_cluster.Silos[0].WebSocket);
+        foreach (var client in new[] { one, two, other, nobody })
+            await client.Ping(); // it is on its user's channel
 
         Assert.Equal(202, (await _cluster.Silos[1].Http.Post("/api/events", """{"type":"user","user":"42","data":{"n":1}}""")).Status);
         Assert.Equal([1], (await two.TakeEvents(1, "#42")).Numbers());
