@@ -177,6 +177,9 @@ public sealed class RawSocket : IAsyncDisposable
         return new RawResponse(status, headers, Text(body));
     }
 
+    /// <summary>Ends our half of the connection: the server reads to its end, and can still answer.</summary>
+    public void SaysNoMore() => _socket.Shutdown(SocketShutdown.Send);
+
     /// <summary>Resets the connection: the server sees an error, not an end.</summary>
     public void Reset() => _socket.Close(0);
 
