@@ -6,13 +6,14 @@ namespace OrleansNotify.AspNetCore.Delivery;
 
 /// <summary>
 /// Consecutive publications of one channel on their way to all local subscribers. Each is encoded once per format, however many connections
-/// get it; together they are one frame per connection.
+/// get it; together they are one frame per connection. Filled by one thread, then read by any.
 /// </summary>
 internal sealed class EventBatch(NotifyMetrics metrics)
 {
     private readonly List<Publication> _publications = [];
-    private readonly List<Encoded> _encoded = [];
+    private readonly Lock _encoding = new();
     private readonly ArrayBufferWriter<byte> _scratch = new(4096);
+    private Encoded[] _encoded = []; // never changed, only replaced, under the lock
     private string _channel = "";
     private ChannelEpoch _epoch;
     private bool _hasOrigins;
@@ -31,7 +32,7 @@ internal sealed class EventBatch(NotifyMetrics metrics)
     public void Begin(string channel, ChannelEpoch epoch)
     {
         _publications.Clear();
-        _encoded.Clear();
+        _encoded = [];
         _channel = channel;
         _epoch = epoch;
         _hasOrigins = false;
@@ -51,14 +52,30 @@ internal sealed class EventBatch(NotifyMetrics metrics)
         if (first == _publications.Count)
             return null;
         var except = _hasOrigins && HasOrigin(exceptOrigin) ? exceptOrigin : null;
-        foreach (var known in _encoded)
+        if (TryFind(format, withEpoch, first, except, out var frame))
+            return frame;
+        lock (_encoding)
+        {
+            if (TryFind(format, withEpoch, first, except, out frame))
+                return frame;
+            frame = Encode(format, withEpoch, first, except);
+            Volatile.Write(ref _encoded, [.. _encoded, new Encoded(format, withEpoch, first, except, frame)]);
+            return frame;
+        }
+    }
+
+    private bool TryFind(IFrameFormat format, bool withEpoch, int first, string? except, out Frame? frame)
+    {
+        foreach (var known in Volatile.Read(ref _encoded))
         {
             if (ReferenceEquals(known.Format, format) && known.WithEpoch == withEpoch && known.First == first && known.Except == except)
-                return known.Frame;
+            {
+                frame = known.Frame;
+                return true;
+            }
         }
-        var frame = Encode(format, withEpoch, first, except);
-        _encoded.Add(new Encoded(format, withEpoch, first, except, frame));
-        return frame;
+        frame = null;
+        return false;
     }
 
     private bool HasOrigin(string origin)

@@ -154,8 +154,10 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
                 world.Batch.Add(_deliver[at]);
                 bytes += _deliver[at].Data.Length + 128;
             }
-            for (var i = _live.Count - 1; i >= 0; i--)
-                Deliver(_live[i]);
+            if (_live.Count < SharedLoop.Worthwhile)
+                Deliver(0, _live.Count);
+            else
+                SharedLoop.Run(_live.Count, Deliver);
             foreach (var subscription in _catchingUp)
                 Hold(subscription);
             if (ReachesEveryone)
@@ -167,6 +169,13 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
             world.Metrics.PublishToWritten(world.Time.GetUtcNow() - _deliver[^1].PublishedAt);
         }
         _deliver.Clear();
+    }
+
+    // By several threads at once, each with subscriptions of its own; the lane waits for all of them.
+    private void Deliver(int from, int to)
+    {
+        for (var i = from; i < to; i++)
+            Deliver(_live[i]);
     }
 
     private void Deliver(Subscription subscription)
