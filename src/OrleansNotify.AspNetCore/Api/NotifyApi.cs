@@ -53,8 +53,9 @@ internal static class NotifyApi
         services.AddSingleton<ChannelsEndpoints>();
         // The platform logs an error for every probe that finds a part unwell, all through a planned stop; who probes has the answer.
         services.AddLogging(logging => logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks.DefaultHealthCheckService", LogLevel.None));
-        // From Information on it logs the address of every request, and with it ?access_token=.
-        services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning));
+        // From Information on it logs the address of every request, and with it ?access_token=; it has nothing to say above, but while it could, each request
+        // begins an Activity for it. (Tracing makes its own.)
+        services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None));
         services.AddHealthChecks()
             .AddCheck<SiloHealth>("silo", tags: [Health.Ready])
             .AddCheck<FrontEndHealth>("front_end", tags: [Health.Ready])

@@ -91,19 +91,17 @@ public sealed partial class ChannelPublisher : IDisposable
         while (true)
         {
             var (results, refusal) = await sending.ConfigureAwait(false);
-            if (IsWorthGathering(call, out var patience))
+            if (call.Items.Length > 1) // one that goes alone may be alone: it is not kept waiting
             {
                 if (lanes.TryGather(call, _time.GetTimestamp()) is not { } gathering)
                     return;
-                var gathered = gathering.IsFull.Task.WaitAsync(patience, _time);
-                Answer(call.Items, results, refusal);
-                await gathered.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Gather(call, gathering, results, refusal).ConfigureAwait(false);
                 (call, results, refusal) = (gathering.Call, [], PublishRefusal.None); // nobody waits for this one
             }
             if (!lanes.TryComplete(call, _time.GetTimestamp(), out var next))
                 return;
             if (next is not null)
-                sending = Send(next); // on its way before the publishers of the last one go on
+                sending = Send(next); // on its way before the publisher of the last one goes on
             Answer(call.Items, results, refusal);
             if (next is null)
                 return;
@@ -111,14 +109,22 @@ public sealed partial class ChannelPublisher : IDisposable
         }
     }
 
-    // One that goes alone may be alone: it is not kept waiting.
-    private bool IsWorthGathering(PublishCall call, out TimeSpan patience)
+    // Lets publishers that were answered together go on, and comes back when their next publications may be there.
+    private async ValueTask Gather(PublishCall call, Gathering gathering, PublishResult[]? results, PublishRefusal refusal)
     {
-        patience = _time.GetElapsedTime(call.StartedAt) / ShareOfACall;
-        if (call.Items.Length < 2 || patience * ShareOfACall < ShortestGathering || _namespaces.Find(call.Channel)?.Class != ChannelClass.Durable)
-            return false;
+        var took = _time.GetElapsedTime(call.StartedAt);
+        if (took < ShortestGathering || _namespaces.Find(call.Channel)?.Class != ChannelClass.Durable)
+        {
+            Answer(call.Items, results, refusal);
+            // Behind what waits for a thread now: the busier the process, the more goes into the next call, and the less each publication costs.
+            await Task.Yield();
+            return;
+        }
+        var patience = took / ShareOfACall;
         patience = patience < ShortestGathering ? ShortestGathering : patience > LongestGathering ? LongestGathering : patience;
-        return true;
+        var gathered = gathering.IsFull.Task.WaitAsync(patience, _time);
+        Answer(call.Items, results, refusal);
+        await gathered.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     // The grain's answers, or why there are none.

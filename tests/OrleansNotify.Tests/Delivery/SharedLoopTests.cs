@@ -34,6 +34,24 @@ public sealed class SharedLoopTests
     }
 
     [Fact]
+    public void It_returns_when_the_last_helper_is_done()
+    {
+        var caller = Environment.CurrentManagedThreadId;
+        using var met = new Barrier(2);
+        var isHelperDone = false;
+        SharedLoop.Run(SharedLoop.Worthwhile, (_, _) =>
+        {
+            met.SignalAndWait(TimeSpan.FromSeconds(10));
+            if (Environment.CurrentManagedThreadId == caller)
+                return;
+            var since = TimeProvider.System.GetTimestamp();
+            SpinWait.SpinUntil(() => TimeProvider.System.GetElapsedTime(since) > TimeSpan.FromMilliseconds(50)); // longer than the caller's block
+            isHelperDone = true;
+        });
+        Assert.True(isHelperDone);
+    }
+
+    [Fact]
     public void What_a_body_throws_is_thrown_once_the_rest_is_done()
     {
         var done = 0;
