@@ -9,6 +9,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Microsoft.OpenApi;
 using OpenTelemetry.Metrics;
+using Orleans.Configuration;
 using OrleansNotify.AspNetCore.FrontEnd;
 using OrleansNotify.AspNetCore.Limits;
 using OrleansNotify.AspNetCore.Publishing;
@@ -35,6 +36,11 @@ internal static class NotifyApi
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<SecurityOptions>, SecurityOptionsCheck>());
         services.AddOptions<KestrelServerOptions>().Configure<IOptions<LimitOptions>>(
             (kestrel, limits) => kestrel.Limits.RequestHeadersTimeout = limits.Value.HandshakeTimeout);
+        services.AddOptions<SiloMessagingOptions>().Configure<IOptions<LimitOptions>>((silo, limits) =>
+        {
+            silo.MaxEnqueuedRequestsHardLimit = limits.Value.GrainQueue - 1; // Orleans refuses what comes above it, not at it
+            silo.MaxEnqueuedRequestsSoftLimit = limits.Value.GrainQueue * 2 / 5;
+        });
         services.AddSingleton<OriginGuard>();
         services.AddSingleton<HostGuard>();
         services.AddSingleton<SubscriptionCounts>();

@@ -63,6 +63,9 @@ public sealed class LimitOptions
     /// <summary>Most handshakes under way at once on one silo; beyond it 503. Default 1,000; 1 to 1,000,000.</summary>
     public int HandshakesAtOnce { get; set; } = 1_000;
 
+    /// <summary>Most calls that one channel has waiting on its silo; beyond it 503 (clients: error 100), and nothing was done. Two fifths of it are logged. Default 5,000; 10 to 1,000,000.</summary>
+    public int GrainQueue { get; set; } = 5_000;
+
     /// <summary>How long a silo takes its leave of its connections when it stops. Default 20 s; 0 to 10 min.</summary>
     public TimeSpan Drain { get; set; } = TimeSpan.FromSeconds(20);
 }

@@ -31,6 +31,7 @@ internal sealed class LimitOptionsCheck : IValidateOptions<LimitOptions>
         Check(failures, nameof(options.ConnectionsPerSilo), options.ConnectionsPerSilo, 1, 10_000_000);
         Check(failures, nameof(options.ConnectionsPerUser), options.ConnectionsPerUser, 1, 1_000);
         Check(failures, nameof(options.HandshakesAtOnce), options.HandshakesAtOnce, 1, 1_000_000);
+        Check(failures, nameof(options.GrainQueue), options.GrainQueue, 10, 1_000_000);
         Check(failures, nameof(options.Drain), options.Drain, TimeSpan.Zero, TimeSpan.FromMinutes(10));
         if (options.BatchBytes < options.BodyBytes)
             failures.Add($"{Path(nameof(options.BatchBytes))} ({options.BatchBytes}) must be at least {Path(nameof(options.BodyBytes))} ({options.BodyBytes}).");

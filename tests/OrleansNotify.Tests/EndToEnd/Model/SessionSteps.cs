@@ -43,10 +43,10 @@ internal abstract record Step
         (6, Gen.Select(who, Gen.Int[0, 1], (client, pattern) => (Step)new UnsubscribePattern(client, pattern))),
         (24, Gen.Select(what, Gen.Int[1, 3], (channel, count) => (Step)new Publish(channel, count))),
         (8, Gen.Select(who, what, Gen.Bool, (client, channel, echo) => (Step)new ClientPublish(client, channel, echo))),
-        (6, Gen.Select(who, what, Gen.Int[0, 6], Gen.Bool, Gen.Bool, (client, channel, limit, reverse, since) => (Step)new ReadHistory(client, channel, limit, reverse, since))),
+        (10, Gen.Select(who, what, Gen.Int[0, 6], Gen.Bool, Gen.Bool, (client, channel, limit, reverse, since) => (Step)new ReadHistory(client, channel, limit, reverse, since))),
         (2, what.Select(channel => (Step)new Erase(channel))),
         (6, who.Select(client => (Step)new Reconnect(client))),
-        (1, what.Select(channel => (Step)new NewEpoch(channel))));
+        (3, what.Select(channel => (Step)new NewEpoch(channel))));
 }
 
 /// <summary>Where a subscription begins.</summary>

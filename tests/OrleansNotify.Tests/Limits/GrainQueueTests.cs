@@ -1,0 +1,39 @@
+using Microsoft.Extensions.DependencyInjection;
+using OrleansNotify.Grains.Channels;
+using OrleansNotify.Testing;
+using OrleansNotify.Tests.EndToEnd;
+
+namespace OrleansNotify.Tests.Limits;
+
+public sealed class GrainQueueTests
+{
+    [Fact]
+    public async Task A_channel_with_a_full_queue_refuses_what_comes_and_loses_nothing()
+    {
+        const int Queue = 10;
+        var waiting = 0;
+        var go = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var server = await RunningServer.StartAsync(new() { ["Notify:Limits:GrainQueue"] = $"{Queue}" }, services => services.AddSingleton<IIncomingGrainCallFilter>(new CallFilter(async call =>
+        {
+            if (call.MethodName == nameof(IChannelGrain.Read) && call.TargetId.Key.ToString() == "busy")
+            {
+                Interlocked.Increment(ref waiting);
+                await go.Task;
+            }
+            await call.Invoke();
+        })));
+        await server.Http.Publish("busy", "1");
+        var reads = Enumerable.Range(0, Queue).Select(_ => server.Http.Get("/api/channels/busy/history")).ToArray();
+        await Until.Equal(Queue, "calls that wait", () => Volatile.Read(ref waiting));
+
+        var (readStatus, _) = await server.Http.Get("/api/channels/busy/history");
+        var (publishStatus, problem) = await server.Http.Post("/api/events", """{"channel":"busy","data":2}""");
+        await server.Http.Publish("idle", "1"); // others are not held up
+        go.SetResult();
+
+        Assert.Equal((503, 503, "not_accepted"), (readStatus, publishStatus, problem.GetProperty("outcome").GetString()));
+        Assert.All(await Task.WhenAll(reads), read => Assert.Equal(200, read.Status));
+        Assert.Equal(2UL, (await server.Http.Publish("busy", "2")).GetProperty("offset").GetUInt64());
+        Assert.Equal(Queue, waiting);
+    }
+}
