@@ -10,6 +10,7 @@ using OrleansNotify.Grains.Channels;
 using OrleansNotify.Grains.Silos;
 using OrleansNotify.Grains.Streaming;
 using OrleansNotify.Protocol;
+using OrleansNotify.Testing;
 
 namespace OrleansNotify.Tests.Channels;
 
@@ -44,7 +45,12 @@ internal sealed class ChannelCluster : IAsyncDisposable
         });
         var cluster = builder.Build();
         await cluster.DeployAsync();
-        return new ChannelCluster(cluster);
+        var started = new ChannelCluster(cluster);
+        // A silo that asked another one before that answered asks again after 5 s. Channels of a silo that is stopped meanwhile wait for it, but not
+        // for ever (MoveTargets): on a busy machine too short, and not what these tests are about.
+        foreach (var silo in started.Silos)
+            await Until.Equal(silos, "silos whose grains are known", () => silo.Handle.ServiceProvider.GetRequiredService<IClusterManifestProvider>().Current.Silos.Count, TimeSpan.FromSeconds(30));
+        return started;
     }
 
     /// <summary>As SIGTERM does.</summary>

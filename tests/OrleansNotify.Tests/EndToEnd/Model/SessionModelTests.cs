@@ -12,7 +12,7 @@ namespace OrleansNotify.Tests.EndToEnd.Model;
 [Collection(BadInput.MassAbortTests.Alone)]
 public sealed class SessionModelTests : IAsyncLifetime
 {
-    private const int Samples = 250;
+    private const int Samples = 200;
     private RunningServer _server = null!;
     private int _runs;
 
@@ -36,7 +36,7 @@ public sealed class SessionModelTests : IAsyncLifetime
                 await run.Do(step);
         },
         iter: Samples,
-        threads: 8);
+        threads: 16);
 
     private sealed class Run : IAsyncDisposable
     {
