@@ -35,6 +35,36 @@ internal sealed class FanOutWorker(ILaneHandler handler) : IThreadPoolWorkItem
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
+    /// <summary>
+    /// Appends work; if the lane is idle and the handler can deliver it without anything else, that is done at once, on this thread. For threads that may not be
+    /// held up by what else the lane has to do.
+    /// </summary>
+    public void Pass(object work)
+    {
+        bool alone;
+        lock (_lock)
+        {
+            alone = !_draining && _inbox.Count == 0;
+            if (!alone)
+                _inbox.Add(work);
+            if (_draining)
+                return;
+            _draining = true;
+        }
+        var delivered = alone && handler.TryDeliver(work);
+        lock (_lock)
+        {
+            if (alone && !delivered)
+                _inbox.Insert(0, work);
+            if (_inbox.Count == 0)
+            {
+                _draining = false;
+                return;
+            }
+        }
+        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
     void IThreadPoolWorkItem.Execute() => Drain(mayStay: true);
 
     // Holds the drain token.
@@ -69,6 +99,9 @@ internal interface ILaneHandler
 {
     /// <summary>Takes one item; what is to be delivered is only collected.</summary>
     void Accept(object work);
+
+    /// <summary>Takes one item and hands it to the outboxes, if that is all there is to do with it and it is little; false: nothing was done.</summary>
+    bool TryDeliver(object work);
 
     /// <summary>Whether something is collected.</summary>
     bool HasDelivery { get; }

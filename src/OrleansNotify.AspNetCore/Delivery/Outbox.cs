@@ -149,7 +149,7 @@ internal sealed class Outbox(IFrameSink sink, NotifyMetrics metrics, TimeProvide
         Volatile.Write(ref _writingSince, time.GetTimestamp());
         try
         {
-            await write;
+            await write.ConfigureAwait(false); // whoever brought the frame, a channel in its turn perhaps, has nothing to do with what follows
         }
         catch (Exception)
         {

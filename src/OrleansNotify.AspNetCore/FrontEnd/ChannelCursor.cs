@@ -34,6 +34,9 @@ internal sealed class ChannelCursor
     /// <summary>The lowest offset held; null: none is.</summary>
     public ulong? FirstHeld => _held.Count > 0 ? _held.Keys.First() : null;
 
+    /// <summary>Whether a batch goes on exactly where the cursor stands, and nothing else waits.</summary>
+    public bool IsNext(ChannelPublications batch) => IsPlaced && _held.Count == 0 && batch.Epoch == Epoch && batch.Items[0].Offset == Offset + 1;
+
     /// <summary>Takes what the stream brought.</summary>
     /// <param name="batch">Consecutive publications.</param>
     /// <param name="deliver">Gets what is to be delivered now, in order.</param>

@@ -74,6 +74,16 @@ internal sealed partial class ChannelLane : ILaneHandler
     }
 
     /// <inheritdoc />
+    public bool TryDeliver(object work)
+    {
+        if (work is not ChannelPublications publications || _channels.GetValueOrDefault(publications.Channel) is not { } channel || channel.Reach > SmallReach || !channel.IsNext(publications))
+            return false;
+        Accept(work);
+        Deliver();
+        return true;
+    }
+
+    /// <inheritdoc />
     public void Accept(object work)
     {
         var name = work switch { ChannelPublications publications => publications.Channel, Addressed addressed => addressed.Channel, _ => "" };

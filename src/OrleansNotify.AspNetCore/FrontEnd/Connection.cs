@@ -97,8 +97,9 @@ internal sealed class Connection(long number, string id, string transport, DateT
     /// <summary>Sends a frame; a connection whose outbox is full is ended as slow.</summary>
     public void Send(Frame frame)
     {
-        if (!outbox.TryEnqueue(frame))
-            Close(DisconnectCode.Slow, "The client reads too slowly: more than the outbox holds was waiting.");
+        // Closed by a thread of the pool: this one may be a channel's, in its turn, and an end has calls to other grains to make.
+        if (!outbox.TryEnqueue(frame) && !IsClosing)
+            ThreadPool.UnsafeQueueUserWorkItem(static connection => connection.Close(DisconnectCode.Slow, "The client reads too slowly: more than the outbox holds was waiting."), this, preferLocal: false);
     }
 
     /// <summary>Says farewell and ends the connection: a slow one gets its close frame instead of what was waiting.</summary>

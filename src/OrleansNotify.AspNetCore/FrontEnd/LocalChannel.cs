@@ -63,6 +63,9 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
 
     private bool ReachesEveryone { get; } = ChannelName.ReachesEveryone(name);
 
+    /// <summary>Whether a batch is simply what comes next: taking it calls no grain.</summary>
+    public bool IsNext(ChannelPublications batch) => _cursor.IsNext(batch) && _catchingUp.Count == 0;
+
     /// <summary>Takes what the stream brought.</summary>
     public void Accept(ChannelPublications batch)
     {

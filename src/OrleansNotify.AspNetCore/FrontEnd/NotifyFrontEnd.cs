@@ -95,6 +95,13 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
             lane.Worker.Kick(inline: true);
     }
 
+    /// <inheritdoc />
+    public void ReceiveLocal(StreamEnvelope envelope)
+    {
+        var publications = envelope.Publications!;
+        LaneOf(publications.Channel).Worker.Pass(publications);
+    }
+
     /// <summary>Hands work to a channel's lane.</summary>
     public void Post(string channel, object work)
     {

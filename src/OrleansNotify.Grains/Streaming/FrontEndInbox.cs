@@ -3,17 +3,19 @@ using Microsoft.Extensions.Logging;
 
 namespace OrleansNotify.Grains.Streaming;
 
-/// <summary>Where this silo's stream ends: hands each envelope to the in-process <see cref="IFrontEnd"/>, one at a time.</summary>
+/// <summary>Where this silo's stream ends: hands each envelope to the in-process <see cref="IFrontEnd"/>.</summary>
 internal sealed partial class FrontEndInbox(IServiceProvider services, ILogger<FrontEndInbox> logger)
 {
-    private readonly IFrontEnd? _frontEnd = services.GetService<IFrontEnd>();
+    // Looked for when the first event comes: the front-end stands on what writes here.
+    private readonly Lazy<IFrontEnd?> _frontEnd = new(services.GetService<IFrontEnd>);
 
     // Two activations of the front-end's grain can exist for a moment, and each takes turns of its own.
     private readonly Lock _oneAtATime = new();
 
+    /// <summary>Hands over what an agent delivered, one envelope at a time.</summary>
     public void Deliver(EnvelopeBatch batch)
     {
-        if (_frontEnd is null)
+        if (_frontEnd.Value is not { } frontEnd)
             return;
         lock (_oneAtATime)
         {
@@ -22,7 +24,7 @@ internal sealed partial class FrontEndInbox(IServiceProvider services, ILogger<F
             {
                 try
                 {
-                    _frontEnd.Receive(items[i], i + 1 < items.Length);
+                    frontEnd.Receive(items[i], i + 1 < items.Length);
                 }
                 catch (Exception problem)
                 {
@@ -30,6 +32,19 @@ internal sealed partial class FrontEndInbox(IServiceProvider services, ILogger<F
                     LogReceiveFailed(problem);
                 }
             }
+        }
+    }
+
+    /// <summary>Hands over what a grain of this silo has just written, on its thread.</summary>
+    public void DeliverLocal(StreamEnvelope envelope)
+    {
+        try
+        {
+            _frontEnd.Value?.ReceiveLocal(envelope);
+        }
+        catch (Exception problem)
+        {
+            LogReceiveFailed(problem);
         }
     }
 

@@ -6,7 +6,9 @@ namespace OrleansNotify.Grains.Streaming;
 /// <summary>
 /// What waits on this silo for one front-end: first in, first out, bounded by envelopes and bytes. Any thread writes; one cursor takes.
 /// It is queue and cache at once: the agent's receiver is only woken when there is something to take and nobody taking, the cursor takes all that is
-/// pending (up to one delivery) straight from here, and so what waits behind a delivery in flight grows into one batch.
+/// pending (up to one delivery) straight from here, and so what waits behind a delivery in flight grows into one batch. Where the front-end is this
+/// silo's own (<see cref="Local"/>) and nothing waits or is on its way, publications are handed over at once: an agent and its call to the consumer would be two
+/// changes of thread for a way within one process.
 /// </summary>
 internal sealed partial class FrontEndQueue
 {
@@ -52,11 +54,20 @@ internal sealed partial class FrontEndQueue
     /// <summary>The handle by which writers reach this queue through the stream provider. Null only where there is no provider.</summary>
     public IAsyncStream<StreamEnvelope>? Stream { get; init; }
 
+    /// <summary>Where the front-end is this silo's own: takes an envelope on the writer's thread. Null for another silo's.</summary>
+    public Action<StreamEnvelope>? Local { get; init; }
+
     public static StreamId StreamOf(SiloAddress frontEnd) => StreamId.Create(StreamNamespace, frontEnd.ToParsableString());
 
     /// <summary>False: over a bound, or closed; the envelope is skipped and counted.</summary>
     public bool TryWrite(StreamEnvelope envelope)
     {
+        if (Local is not null && envelope.Publications is not null && TryPass())
+        {
+            Local(envelope);
+            return true;
+        }
+
         var size = EnvelopeSize.Of(envelope);
         TaskCompletionSource<IList<IBatchContainer>>? reader = null;
         bool accepted, startsLagging = false;
@@ -193,6 +204,18 @@ internal sealed partial class FrontEndQueue
         {
             lock (_gate)
                 return new FrontEndQueueStatus(FrontEnd, _entries.Count, _bytes, _written, _skipped);
+        }
+    }
+
+    // A channel's publications are written one after the other, so what was written before has come when this says yes.
+    private bool TryPass()
+    {
+        lock (_gate)
+        {
+            if (_closed || _draining || _entries.Count > 0)
+                return false;
+            _written++;
+            return true;
         }
     }
 

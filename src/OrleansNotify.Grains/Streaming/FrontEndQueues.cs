@@ -9,7 +9,7 @@ namespace OrleansNotify.Grains.Streaming;
 /// The queues of this silo: one per front-end silo that is joining or active. One each, because a pulling agent pauses its whole queue while a
 /// stream registers or a consumer hangs. Thread-safe.
 /// </summary>
-internal sealed partial class FrontEndQueues(IOptions<FrontEndStreamOptions> options, ILogger<FrontEndQueues> logger)
+internal sealed partial class FrontEndQueues(ILocalSiloDetails silo, FrontEndInbox inbox, IOptions<FrontEndStreamOptions> options, ILogger<FrontEndQueues> logger)
 {
     private readonly ConcurrentDictionary<SiloAddress, FrontEndQueue> _bySilo = new();
     private readonly ConcurrentDictionary<StreamId, FrontEndQueue> _byStream = new();
@@ -79,7 +79,11 @@ internal sealed partial class FrontEndQueues(IOptions<FrontEndStreamOptions> opt
                 if (_bySilo.ContainsKey(frontEnd))
                     continue;
                 changed = true;
-                var queue = new FrontEndQueue(frontEnd, options.Value, logger) { Stream = provider.GetStream<StreamEnvelope>(FrontEndQueue.StreamOf(frontEnd)) };
+                var queue = new FrontEndQueue(frontEnd, options.Value, logger)
+                {
+                    Stream = provider.GetStream<StreamEnvelope>(FrontEndQueue.StreamOf(frontEnd)),
+                    Local = frontEnd.Equals(silo.SiloAddress) ? inbox.DeliverLocal : null,
+                };
                 _byStream[queue.StreamId] = queue;
                 _bySilo[frontEnd] = queue;
                 LogAdded(frontEnd);

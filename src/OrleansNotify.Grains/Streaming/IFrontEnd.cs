@@ -7,4 +7,11 @@ public interface IFrontEnd
     /// <param name="envelope">The event.</param>
     /// <param name="more">Another event of the same delivery follows at once: work may wait for it and be done together.</param>
     void Receive(StreamEnvelope envelope, bool more);
+
+    /// <summary>
+    /// Takes publications of a channel that lives on this very silo, in the turn in which its grain accepted them. Never waits, never throws, calls no grain (the
+    /// thread is the channel's). Of different channels at once; of one channel one at a time, and never while an earlier event of the stream is still on its way.
+    /// </summary>
+    /// <param name="envelope">Its <see cref="StreamEnvelope.Publications"/> are set.</param>
+    void ReceiveLocal(StreamEnvelope envelope) => Receive(envelope, more: false);
 }

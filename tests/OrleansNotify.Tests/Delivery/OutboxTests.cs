@@ -170,9 +170,18 @@ internal sealed class ManualSink : IFrameSink
         return new ValueTask(_write.Task);
     }
 
-    public void Complete() => _write!.SetResult();
+    public void Complete() => AsASocketDoes(() => _write!.SetResult());
 
-    public void Fail() => _write!.SetException(new IOException("reset"));
+    public void Fail() => AsASocketDoes(() => _write!.SetException(new IOException("reset")));
 
     public void Abort() => Aborted = true;
+
+    // On a thread of no context: what follows then runs within the call.
+    private static void AsASocketDoes(Action completion)
+    {
+        var context = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(null);
+        completion();
+        SynchronizationContext.SetSynchronizationContext(context);
+    }
 }

@@ -25,6 +25,20 @@ public class ChannelCursorTests
     }
 
     [Fact]
+    public void Only_what_goes_on_exactly_where_it_stands_is_next()
+    {
+        var cursor = Placed(First, 10);
+
+        Assert.True(cursor.IsNext(Batch(First, 11, 12)));
+        Assert.False(cursor.IsNext(Batch(First, 10, 11)));
+        Assert.False(cursor.IsNext(Batch(First, 12)));
+        Assert.False(cursor.IsNext(Batch(Second, 11)));
+        Assert.False(new ChannelCursor().IsNext(Batch(default, 1)));
+        cursor.Accept(Batch(First, 13), []);
+        Assert.False(cursor.IsNext(Batch(First, 11)));
+    }
+
+    [Fact]
     public void A_hole_holds_back_what_lies_behind_it_until_it_is_filled()
     {
         var cursor = Placed(First, 10);

@@ -27,6 +27,33 @@ public class FrontEndQueueTests
     }
 
     [Fact]
+    public void To_the_silo_s_own_front_end_publications_pass_at_once_unless_something_waits_or_is_on_its_way()
+    {
+        var passed = new List<ulong>();
+        var queue = new FrontEndQueue(Silo, new(), NullLogger.Instance) { Local = envelope => passed.Add(envelope.Number()) };
+        var beat = new StreamEnvelope(StreamEnvelope.CurrentVersion, null, new Beat(Silo, 1, [], [], 0, 0));
+
+        Assert.True(queue.TryWrite(Envelopes.Of("w", 1)));
+        Assert.Equal([1UL], passed);
+        Assert.True(queue.TryWrite(beat)); // beats take their way through the queue, behind what was there before them
+        Assert.True(queue.TryWrite(Envelopes.Of("w", 2)));
+        var batch = queue.TryTake()!;
+        Assert.True(queue.TryWrite(Envelopes.Of("w", 3))); // while a delivery is under way
+
+        Assert.Equal([1UL], passed);
+        Assert.Equal([beat, batch.Items[1]], batch.Items);
+        Assert.Equal(2UL, batch.Items[1].Number());
+        Assert.Equal([3UL], queue.TryTake()!.Items.Select(Envelopes.Number));
+        Assert.Null(queue.TryTake());
+        Assert.True(queue.TryWrite(Envelopes.Of("w", 4)));
+        Assert.Equal([1UL, 4], passed);
+        Assert.Equal((5L, 0L, 0), (queue.Status.Written, queue.Status.Skipped, queue.Status.QueuedEnvelopes));
+        queue.Refuse();
+        Assert.False(queue.TryWrite(Envelopes.Of("w", 5)));
+        Assert.Equal([1UL, 4], passed);
+    }
+
+    [Fact]
     public void The_bound_on_envelopes_is_exact()
     {
         var queue = Queue(envelopes: 3);

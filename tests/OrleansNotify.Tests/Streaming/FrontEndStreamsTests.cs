@@ -52,17 +52,17 @@ public class FrontEndStreamsTests
     [Fact]
     public async Task What_waits_behind_a_delivery_comes_together_and_only_its_last_says_that_no_more_follows()
     {
-        await using var cluster = await StreamCluster.StartAsync(1, settings: ("MaxBatchEnvelopes", "10"));
-        var silo = cluster.Silos[0];
-        silo.FrontEnd().Freeze();
-        silo.WriteAll(silo.SiloAddress, 1, 1);
-        await Until.Equal(0, "envelopes that wait while the first delivery is under way", () => silo.Statistics().QueuedEnvelopes, StreamCluster.Patience);
-        silo.WriteAll(silo.SiloAddress, 2, 21);
+        await using var cluster = await StreamCluster.StartAsync(2, settings: ("MaxBatchEnvelopes", "10"));
+        var (writer, reader) = (cluster.Silos[0], cluster.Silos[1]);
+        reader.FrontEnd().Freeze();
+        writer.WriteAll(reader.SiloAddress, 1, 1);
+        await Until.Equal(0, "envelopes that wait while the first delivery is under way", () => writer.Statistics().QueuedEnvelopes, StreamCluster.Patience);
+        writer.WriteAll(reader.SiloAddress, 2, 21);
 
-        silo.FrontEnd().Thaw();
+        reader.FrontEnd().Thaw();
 
-        await silo.FrontEnd().Has(21);
-        Assert.Equal([1UL, 11, 21], silo.FrontEnd().Received.Where(item => !item.More).Select(item => item.Envelope.Number()));
+        await reader.FrontEnd().Has(21);
+        Assert.Equal([1UL, 11, 21], reader.FrontEnd().Received.Where(item => !item.More).Select(item => item.Envelope.Number()));
     }
 
     [Fact]

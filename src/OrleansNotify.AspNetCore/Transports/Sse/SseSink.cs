@@ -16,7 +16,7 @@ internal sealed class SseSink(HttpContext context, SsePositions positions) : IFr
     public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes)
     {
         positions.Copy(bytes.Span, _body);
-        if ((await _body.FlushAsync()).IsCompleted)
+        if ((await _body.FlushAsync().ConfigureAwait(false)).IsCompleted)
             throw new IOException("The client has gone.");
     }
 

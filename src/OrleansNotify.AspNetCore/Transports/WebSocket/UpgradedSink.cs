@@ -66,7 +66,7 @@ internal sealed class UpgradedSink(HttpContext context, Stream stream) : IFrameS
         try
         {
             while (rest.Length > 0)
-                rest = rest[(await _socket!.SendAsync(rest, SocketFlags.None))..];
+                rest = rest[(await _socket!.SendAsync(rest, SocketFlags.None).ConfigureAwait(false))..];
         }
         catch (SocketException exception)
         {

@@ -1,0 +1,127 @@
+using OrleansNotify.AspNetCore.Delivery;
+using OrleansNotify.Testing;
+
+namespace OrleansNotify.Tests.Delivery;
+
+public sealed class FanOutWorkerTests
+{
+    [Fact]
+    public void A_small_delivery_is_done_on_the_thread_that_brings_it()
+    {
+        var lane = new Lane();
+
+        lane.Pass("small 1");
+        lane.Pass("small 2");
+
+        Assert.Equal([("small 1", true), ("small 2", true)], lane.Done);
+    }
+
+    [Fact]
+    public async Task What_is_more_than_that_is_done_by_the_pool()
+    {
+        var lane = new Lane();
+
+        lane.Pass("large");
+
+        await lane.Has("large");
+        Assert.Equal([("large", false)], lane.Done);
+    }
+
+    [Fact]
+    public async Task What_waits_in_the_lane_is_done_before_and_not_on_the_thread_that_passes_something()
+    {
+        var lane = new Lane();
+        lane.Worker.Post("waiting");
+
+        lane.Pass("small");
+
+        await lane.Has("waiting", "small");
+        Assert.Equal([("waiting", false), ("small", false)], lane.Done);
+    }
+
+    [Fact]
+    public async Task What_comes_while_a_small_delivery_is_done_follows_it_and_goes_to_the_pool()
+    {
+        var lane = new Lane();
+        lane.Meanwhile = () =>
+        {
+            lane.Worker.Post("second");
+            lane.Worker.Kick(inline: true);
+            lane.Pass("third");
+        };
+
+        lane.Pass("small");
+
+        await lane.Has("small", "second", "third");
+        Assert.Equal([("small", true), ("second", false), ("third", false)], lane.Done);
+    }
+
+    [Fact]
+    public async Task What_comes_while_the_handler_declines_stays_behind_what_it_declined()
+    {
+        var lane = new Lane();
+        lane.Meanwhile = () => lane.Pass("small");
+
+        lane.Pass("large");
+
+        await lane.Has("large", "small");
+    }
+
+    private sealed class Lane : ILaneHandler
+    {
+        [ThreadStatic]
+        private static bool t_passes;
+
+        private readonly List<(string, bool)> _done = [];
+        private readonly List<string> _collected = [];
+
+        public Lane() => Worker = new FanOutWorker(this);
+
+        public FanOutWorker Worker { get; }
+
+        public Action? Meanwhile { get; set; }
+
+        public (string Work, bool ByWhoPassed)[] Done
+        {
+            get
+            {
+                lock (_done)
+                    return [.. _done];
+            }
+        }
+
+        public bool HasDelivery => _collected.Count > 0;
+
+        public bool DeliveryIsLarge => false;
+
+        public void Pass(string work)
+        {
+            var outer = t_passes;
+            t_passes = true;
+            Worker.Pass(work);
+            t_passes = outer;
+        }
+
+        public Task Has(params string[] work) => Until.Equal(string.Join(", ", work), "what the lane has done", () => string.Join(", ", Done.Select(done => done.Work)));
+
+        public bool TryDeliver(object work)
+        {
+            (var meanwhile, Meanwhile) = (Meanwhile, null);
+            meanwhile?.Invoke();
+            if (work is not string text || !text.StartsWith("small", StringComparison.Ordinal))
+                return false;
+            Accept(work);
+            Deliver();
+            return true;
+        }
+
+        public void Accept(object work) => _collected.Add((string)work);
+
+        public void Deliver()
+        {
+            lock (_done)
+                _done.AddRange(_collected.Select(work => (work, t_passes)));
+            _collected.Clear();
+        }
+    }
+}
