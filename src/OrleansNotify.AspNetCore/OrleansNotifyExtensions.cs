@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -54,6 +55,12 @@ public static class OrleansNotifyExtensions
 
     /// <summary>Known proxies' headers, then origin and host checks: before anything that answers.</summary>
     public static IApplicationBuilder UseOrleansNotify(this IApplicationBuilder app) => app.UseKnownProxies().UseNotifySecurity();
+
+    /// <summary>
+    /// Lets WebSockets of an endpoint leave HTTP behind once they are accepted, which nearly halves what an idle one weighs. Call it first, in
+    /// <c>ConfigureEndpointDefaults</c>; without it, and over TLS, they stay with their request.
+    /// </summary>
+    public static IConnectionBuilder UseOrleansNotify(this IConnectionBuilder connections) => connections.Use(next => connection => HandOver.Run(connection, next));
 
     /// <summary><c>/ws</c>, <c>/sse</c>, <c>/api</c>, <c>/health</c>, <c>/metrics</c>, <c>/openapi/v1.json</c>, <c>/docs</c>.</summary>
     public static IEndpointRouteBuilder MapOrleansNotify(this IEndpointRouteBuilder routes)

@@ -63,6 +63,7 @@ public static class NotifyServer
                 // transport writes its frames to an upgraded HTTP/1.1 connection.
                 listen.Protocols = HttpProtocols.Http1;
                 ListenGuard.Check(listen, insecure, asksEverybody, logger);
+                listen.UseOrleansNotify();
             });
         });
 

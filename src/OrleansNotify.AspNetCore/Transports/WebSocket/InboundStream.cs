@@ -7,10 +7,12 @@ namespace OrleansNotify.AspNetCore.Transports.WebSocket;
 /// What .NET's WebSocket reads from and answers into: it parses and checks all that comes in (RFC 6455), while what it wants to send (pongs, close
 /// frames for protocol errors) goes through the session's outbox, in order with everything else.
 /// </summary>
-internal sealed class InboundStream(Stream upgraded, UpgradedSink sink) : Stream
+/// <param name="upgraded">What the client sends.</param>
+/// <param name="sink">Is told that the client was heard.</param>
+/// <param name="firstBytes">A read of no bytes that has been under way from the moment of the upgrade: the first read waits for it; null: none is.</param>
+internal sealed class InboundStream(Stream upgraded, UpgradedSink sink, Task<int>? firstBytes) : Stream
 {
-    // Under way from the moment of the upgrade; the first read waits for it.
-    private Task<int>? _firstBytes = FirstBytes(upgraded, sink);
+    private Task<int>? _firstBytes = firstBytes;
 
     /// <summary>Set once the session has begun; nothing is read before.</summary>
     public INotifySession? Session { get; set; }
@@ -51,8 +53,8 @@ internal sealed class InboundStream(Stream upgraded, UpgradedSink sink) : Stream
         return read;
     }
 
-    // A read of no bytes completes when there are some. Those that are there already did not wait for the 101.
-    private static Task<int> FirstBytes(Stream upgraded, UpgradedSink sink)
+    /// <summary>Begins to read no bytes, which completes when there are some. Those that are there already did not wait for the 101.</summary>
+    public static Task<int> FirstBytes(Stream upgraded, UpgradedSink sink)
     {
         var reading = upgraded.ReadAsync(Memory<byte>.Empty).AsTask();
         if (reading.IsCompleted)

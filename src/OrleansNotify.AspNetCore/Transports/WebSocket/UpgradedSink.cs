@@ -1,6 +1,5 @@
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections.Features;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using OrleansNotify.AspNetCore.Delivery;
 
@@ -12,16 +11,18 @@ namespace OrleansNotify.AspNetCore.Transports.WebSocket;
 /// known to be out: when the client has answered it. A connection that was written to before stays with the stream, because the pipe does
 /// not tell when its bytes are out, and bytes sent past it would overtake them.
 /// </summary>
-internal sealed class UpgradedSink(HttpContext context, Stream stream) : IFrameSink
+/// <param name="features">Of the request, or of the connection.</param>
+/// <param name="stream">Leads through the pipe.</param>
+internal sealed class UpgradedSink(IFeatureCollection features, Stream stream) : IFrameSink
 {
     private const int Undecided = 0;
     private const int Piped = 1;
     private const int Direct = 2;
 
-    private readonly Socket? _socket = context.Features.Get<ITlsHandshakeFeature>() is null ? context.Features.Get<IConnectionSocketFeature>()?.Socket : null;
+    private readonly Socket? _socket = features.Get<ITlsHandshakeFeature>() is null ? features.Get<IConnectionSocketFeature>()?.Socket : null;
 
-    // Taken while the request is under way: a write that fails on another thread may want it when the request has just ended, and its context is no more.
-    private readonly IHttpRequestLifetimeFeature _lifetime = context.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>();
+    // The connection's, which outlives the request: a write that fails on another thread may want it when that has just ended.
+    private readonly IConnectionLifetimeFeature _lifetime = features.GetRequiredFeature<IConnectionLifetimeFeature>();
     private int _way = Undecided;
 
     /// <summary>The client has sent something without waiting for the 101, against RFC 6455 4.1: what it sends says nothing about the 101.</summary>

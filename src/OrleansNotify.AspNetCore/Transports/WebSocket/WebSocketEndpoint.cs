@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Net.WebSockets;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
@@ -51,30 +53,48 @@ internal sealed partial class WebSocketEndpoint(INotifySessions sessions, Handsh
             await Results.Problem(HandshakeLimit.TooMany, statusCode: StatusCodes.Status503ServiceUnavailable).ExecuteAsync(context);
             return;
         }
+        // Slowness is the outbox's business: Kestrel's own minimum would cut the connection without a farewell.
+        context.Features.Get<IHttpMinResponseDataRateFeature>()?.MinDataRate = null;
+        var token = PresentedToken.Of(context.Request);
+        Stream stream;
         try
         {
-            // Slowness is the outbox's business: Kestrel's own minimum would cut the connection without a farewell.
-            context.Features.Get<IHttpMinResponseDataRateFeature>()?.MinDataRate = null;
-            var (session, inbound) = await Begin(context, user);
-            await Run(session, inbound);
+            // The 101 is sent before the session begins: the session may have something to say at once.
+            stream = await WebSocketHandshake.Accept(context, WebSocketHandshake.ChooseSubProtocol(context));
         }
-        finally
+        catch
         {
+            handshakes.Exit();
             handshakes.Left();
+            throw;
         }
+        // TLS ends within Kestrel: what lies around it carries bytes that only HTTP can read.
+        if (context.Features.Get<ITlsHandshakeFeature>() is null && context.Features.Get<HandOver>() is { } handOver)
+        {
+            var isEarly = handOver.HasUnread();
+            handOver.Take(connection => Run(connection, user, token, isEarly));
+            return;
+        }
+        var sink = new UpgradedSink(context.Features, stream);
+        var inbound = new InboundStream(stream, sink, InboundStream.FirstBytes(stream, sink));
+        await Run(Begin(sink, inbound, user, token, context.RequestAborted), inbound);
     }
 
-    // The 101 is sent before the session begins: the session may have something to say at once.
-    private async Task<(INotifySession Session, InboundStream Inbound)> Begin(HttpContext context, string? user)
+    // Behind the request, with the bare connection.
+    private Task Run(ConnectionContext connection, string? user, string? token, bool isEarly)
+    {
+        var sink = new UpgradedSink(connection.Features, connection.Transport.Output.AsStream(leaveOpen: true));
+        if (isEarly)
+            sink.HeardTooEarly();
+        var inbound = new InboundStream(connection.Transport.Input.AsStream(leaveOpen: true), sink, firstBytes: null);
+        return Run(Begin(sink, inbound, user, token, connection.ConnectionClosed), inbound);
+    }
+
+    private async Task<INotifySession> Begin(UpgradedSink sink, InboundStream inbound, string? user, string? token, CancellationToken closed)
     {
         try
         {
-            var stream = await WebSocketHandshake.Accept(context, WebSocketHandshake.ChooseSubProtocol(context));
-            var sink = new UpgradedSink(context, stream);
-            var inbound = new InboundStream(stream, sink);
-            var session = await sessions.Begin(new SessionStart(user, "websocket", JsonWebSocketFormat.Instance, sink, PresentedToken.Of(context.Request)), context.RequestAborted);
-            inbound.Session = session;
-            return (session, inbound);
+            return inbound.Session = await sessions.Begin(new SessionStart(user, "websocket", JsonWebSocketFormat.Instance, sink, token), closed);
         }
         finally
         {
@@ -82,15 +102,23 @@ internal sealed partial class WebSocketEndpoint(INotifySessions sessions, Handsh
         }
     }
 
-    private async Task Run(INotifySession session, InboundStream inbound)
+    private async Task Run(Task<INotifySession> beginning, InboundStream inbound)
     {
-        using var socket = System.Net.WebSockets.WebSocket.CreateFromStream(inbound, new WebSocketCreationOptions { IsServer = true, KeepAliveInterval = TimeSpan.Zero });
-        var receiving = Receive(socket, session);
-        if (await Task.WhenAny(receiving, session.Closed) == receiving)
-            await session.End(await receiving ?? inbound.Farewell);
-        else
-            // Our farewell is out while the receive is pending; cancelling that would reset the connection and lose the farewell.
-            await ((Task)receiving).WaitAsync(FarewellPatience, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        try
+        {
+            var session = await beginning;
+            using var socket = System.Net.WebSockets.WebSocket.CreateFromStream(inbound, new WebSocketCreationOptions { IsServer = true, KeepAliveInterval = TimeSpan.Zero });
+            var receiving = Receive(socket, session);
+            if (await Task.WhenAny(receiving, session.Closed) == receiving)
+                await session.End(await receiving ?? inbound.Farewell);
+            else
+                // Our farewell is out while the receive is pending; cancelling that would reset the connection and lose the farewell.
+                await ((Task)receiving).WaitAsync(FarewellPatience, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        finally
+        {
+            handshakes.Left();
+        }
     }
 
     // Returns the answer to the client's close frame, or null when the socket has ended without one.

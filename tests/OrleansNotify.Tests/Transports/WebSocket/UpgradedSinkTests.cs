@@ -1,5 +1,5 @@
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 using OrleansNotify.AspNetCore.Transports.WebSocket;
 
 namespace OrleansNotify.Tests.Transports.WebSocket;
@@ -11,8 +11,8 @@ public sealed class UpgradedSinkTests
     {
         var lifetime = new Lifetime();
         var context = new DefaultHttpContext();
-        context.Features.Set<IHttpRequestLifetimeFeature>(lifetime);
-        var sink = new UpgradedSink(context, Stream.Null);
+        context.Features.Set<IConnectionLifetimeFeature>(lifetime);
+        var sink = new UpgradedSink(context.Features, Stream.Null);
 
         context.Uninitialize(); // as the server does at the end of a request
         sink.Abort();
@@ -20,9 +20,9 @@ public sealed class UpgradedSinkTests
         Assert.Equal(1, lifetime.Aborts);
     }
 
-    private sealed class Lifetime : IHttpRequestLifetimeFeature
+    private sealed class Lifetime : IConnectionLifetimeFeature
     {
-        public CancellationToken RequestAborted { get; set; }
+        public CancellationToken ConnectionClosed { get; set; }
 
         public int Aborts { get; private set; }
 
