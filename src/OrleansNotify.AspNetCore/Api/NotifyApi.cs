@@ -62,6 +62,8 @@ internal static class NotifyApi
         // From Information on it logs the address of every request, and with it ?access_token=; it has nothing to say above, but while it could, each request
         // begins an Activity for it. (Tracing makes its own.)
         services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None));
+        // From Debug on it logs the line of a request that it cannot read: an access_token or an Authorization header as well.
+        services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel.BadRequests", LogLevel.None));
         services.AddHealthChecks()
             .AddCheck<SiloHealth>("silo", tags: [Health.Ready])
             .AddCheck<FrontEndHealth>("front_end", tags: [Health.Ready])

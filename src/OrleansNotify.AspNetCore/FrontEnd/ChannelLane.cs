@@ -14,7 +14,8 @@ internal sealed partial class ChannelLane : ILaneHandler
     private const int SmallReach = 16;
 
     // How long a channel nobody is subscribed to stays attached: a reconnecting client finds it so.
-    private static readonly TimeSpan IdleBeforeDetach = TimeSpan.FromSeconds(30);
+    // Six sweeps, which are 5 s apart, give or take: with 30 s they would often be a seventh, and a pattern's channel be let go of after more than 65 s.
+    private static readonly TimeSpan IdleBeforeDetach = TimeSpan.FromSeconds(29);
 
     private readonly Dictionary<string, LocalChannel> _channels = new(StringComparer.Ordinal);
     private readonly List<LocalChannel> _toDeliver = [];

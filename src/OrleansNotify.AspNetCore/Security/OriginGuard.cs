@@ -48,7 +48,7 @@ internal sealed class OriginGuard(IOptions<SecurityOptions> options)
         headers.Append("Vary", "Origin");
         if (!HttpMethods.IsOptions(context.Request.Method) || context.Request.Headers.AccessControlRequestMethod.Count == 0)
             return true;
-        headers.AccessControlAllowMethods = "GET, POST, DELETE";
+        headers.AccessControlAllowMethods = "GET, POST, PUT, DELETE";
         headers.AccessControlAllowHeaders = $"Authorization, Content-Type, Idempotency-Key, Last-Event-ID, {ApiKeyGuard.Header}";
         headers.AccessControlMaxAge = "600";
         context.Response.StatusCode = StatusCodes.Status204NoContent;

@@ -31,6 +31,18 @@ public sealed class ChannelSequenceTests
     }
 
     [Fact]
+    public void A_repeat_takes_nothing_from_the_channel_s_rate()
+    {
+        var slow = new ChannelSequence(new NamespaceOptions { PublishesPerSecond = 2 }, Epoch, _time);
+        slow.Keep(slow.Number([Some.Draft("1", "k")]));
+        for (var i = 0; i < 10; i++)
+            Assert.Equal(1UL, slow.Number([Some.Draft("1", "k"), Some.Draft("1", "k")]).Results[1].Position.Offset);
+        Assert.Equal(PublishRefusal.KeyReused, slow.Number([Some.Draft("other", "k")]).Results[0].Refusal); // nor does what is refused
+
+        Assert.Equal([PublishRefusal.None, PublishRefusal.TooMany], slow.Number(Some.Drafts(2)).Results.Select(result => result.Refusal));
+    }
+
+    [Fact]
     public void A_repeat_gets_the_first_ones_answer_and_takes_no_offset_also_within_a_batch_and_before_it_is_kept()
     {
         var first = _sequence.Number([Some.Draft("1", "k"), Some.Draft("2"), Some.Draft("1", "k")]);

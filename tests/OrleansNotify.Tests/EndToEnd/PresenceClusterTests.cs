@@ -34,6 +34,35 @@ public sealed class PresenceClusterTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_join_and_a_leave_are_seen_on_another_silo_within_1_s()
+    {
+        await _cluster.Place("room", _cluster.Silos[2]);
+        await using var watcher = await Watch(_cluster.Silos[0], "room");
+        List<TimeSpan> joins = [], leaves = [], ends = [];
+        for (var round = 0; round < 9; round++)
+        {
+            await using var member = await WsClient.ConnectAsync(_cluster.Silos[1].WebSocket);
+            joins.Add(await Seen("join", () => member.Send(new { type = "subscribe", channel = "room" })));
+            leaves.Add(await Seen("leave", () => member.Send(new { type = "unsubscribe", channel = "room" })));
+            await member.Subscribe("room");
+            await watcher.Next("join");
+            ends.Add(await Seen("leave", () => member.DisposeAsync().AsTask()));
+        }
+
+        // The median: a pause of the machine is not the promise's.
+        foreach (var (what, times) in new[] { ("a join", joins), ("a leave", leaves), ("a leave with the connection", ends) })
+            Assert.True(times.Order().ElementAt(times.Count / 2) <= TimeSpan.FromSeconds(1), $"{what} was seen after {string.Join(", ", times.Order())}");
+
+        async Task<TimeSpan> Seen(string type, Func<Task> act)
+        {
+            var began = TimeProvider.System.GetTimestamp();
+            await act();
+            await watcher.Next(type);
+            return TimeProvider.System.GetElapsedTime(began);
+        }
+    }
+
+    [Fact]
     public async Task When_a_silo_is_killed_its_members_leave_and_nobody_else_does()
     {
         // Its own channel's silo, and one whose channel lives elsewhere.
