@@ -104,8 +104,8 @@ public sealed class CanaryTests : IDisposable
         Assert.Equal(202, (int)(await Send(server, "POST", "/api/users/alice/events", $$"""{"data":"{{Payload}}"}""", Key)).StatusCode);
         foreach (var body in new[]
         {
-            $"\"{Payload}\"", $$"""{"channel":"news","data":{{Payload}}}""", $$"""{"channel":"news","data":"{{Payload}}""", $$"""{"channel":"a..b","data":"{{Payload}}"}""",
-            $$"""{"channel":"news","data":{"{{Payload}}":1,"{{Payload}}":2}}""", $$"""{"channel":"nowhere:a","data":"{{Payload}}"}""", $$"""{"channel":"news","data":"{{Payload}}","tags":1}""",
+            $"\"{Payload}\"", "{\"channel\":\"news\",\"data\":" + Payload + "}", $$"""{"channel":"news","data":"{{Payload}}""", $$"""{"channel":"a..b","data":"{{Payload}}"}""",
+            $$$"""{"channel":"news","data":{"a":"{{{Payload}}}","a":2}}""", $$"""{"channel":"nowhere:a","data":"{{Payload}}"}""", $$"""{"channel":"news","data":"{{Payload}}","tags":1}""",
             $$"""{"channel":"news","data":"\ud800{{Payload}}"}""", $$"""{"channel":"news","data":"{{new string('x', 70_000)}}{{Payload}}"}""",
         })
         {
