@@ -1,5 +1,4 @@
 using OrleansNotify.AspNetCore.Delivery;
-using OrleansNotify.Protocol;
 
 namespace OrleansNotify.AspNetCore.FrontEnd;
 

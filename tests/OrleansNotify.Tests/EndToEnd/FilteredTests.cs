@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using OrleansNotify.AspNetCore.FrontEnd;
+using OrleansNotify.AspNetCore.Telemetry;
 using OrleansNotify.Testing;
 
 namespace OrleansNotify.Tests.EndToEnd;
@@ -47,17 +48,23 @@ public sealed class FilteredTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Many_with_one_filter_get_the_same()
+    public async Task Many_with_one_filter_share_a_publication_encoded_once_with_those_who_have_none()
     {
         var clients = await Task.WhenAll(Enumerable.Range(0, 300).Select(_ => Filtered("crowd", "a")));
-        await Publish("crowd", 1, "b");
-        await Publish("crowd", 2, "a");
-        await Publish("crowd", 3, "a");
+        await using var all = await _server.WebSocket.Subscribed("crowd");
+        var metrics = _server.Services.GetRequiredService<NotifyMetrics>();
+        var before = metrics.TotalEncoded;
+        foreach (var (n, tag) in new[] { (1, "b"), (2, "a"), (3, "a") })
+        {
+            await Publish("crowd", n, tag);
+            await all.TakeEvents(1); // one by one: none travel together
+        }
         foreach (var client in clients)
         {
             Assert.Equal([2, 3], (await client.TakeEvents(2)).Numbers());
             await client.DisposeAsync();
         }
+        Assert.Equal(3, metrics.TotalEncoded - before);
     }
 
     [Fact]

@@ -235,7 +235,7 @@ public sealed class PageTests(Chromium chromium)
         await using var server = await StartWithTokens(ApiKeySecret.New());
         await using var view = await chromium.OpenAsync(server.BaseAddress);
         await view.Shows("#access[open]");
-        await Enter(view, Alice(4), "");
+        await Enter(view, Alice(6), "");
         await view.Subscribed("notifications");
 
         await view.Shows("#access-problem:has-text('The token has expired; get a new one. (code 109)')", Reconnect);

@@ -43,12 +43,12 @@ internal sealed class SessionModel(string[] channels, string[] patterns)
                 break;
             case Start.History:
                 client.Expects.Add($"subscribed {its.Name} {its.Offset}");
-                client.Expects.AddRange(its.Kept.Where(gets.Has).TakeLast(count).Select(its.Event));
+                client.Expects.AddRange(its.Kept.Where(p => gets.Has(p)).TakeLast(count).Select(its.Event));
                 break;
             default:
                 var missed = its.Since(StartOf(number, channel, start, count)!.Value);
                 client.Expects.Add($"subscribed {its.Name} {its.Offset} {missed is not null}");
-                client.Expects.AddRange((missed ?? []).Where(gets.Has).Select(its.Event));
+                client.Expects.AddRange((missed ?? []).Where(p => gets.Has(p)).Select(its.Event));
                 break;
         }
     }
@@ -85,7 +85,7 @@ internal sealed class SessionModel(string[] channels, string[] patterns)
             // Another pattern brings the channel already: from where it is now.
             var missed = isCovered ? null : its.Since(PositionOf(number, channel));
             client.Expects.Add($"position {its.Name} {its.Offset} {missed is not null}");
-            client.Expects.AddRange((missed ?? []).Where(wants.Has).Select(its.Event));
+            client.Expects.AddRange((missed ?? []).Where(p => wants.Has(p)).Select(its.Event));
         }
     }
 
