@@ -196,6 +196,22 @@ public sealed class ChannelLogTests
     }
 
     [Fact]
+    public async Task A_segment_the_store_has_set_back_ends_history_there()
+    {
+        var log = await Open();
+        await log.Commit([Entry(1)], isLast: true);
+        await log.Commit([Entry(2)], isLast: false);
+        var before = _store.Save().Single(r => r.Key.Item2 == "log-2");
+        await log.Commit([Entry(3)], isLast: true);
+        for (ulong offset = 4; offset <= 6; offset++)
+            await log.Commit([Entry(offset)], isLast: true);
+        log.Tidy(oldest: 1);
+        _store.Restore([.. _store.Save().Where(r => r.Key.Item2 != "log-2"), before]);
+
+        Assert.Equal(["p4", "p5", "p6"], (await OpenFound()).Found.Entries.Select(e => e.Publication.Text()));
+    }
+
+    [Fact]
     public void A_damaged_segment_is_said_to_be_damaged()
     {
         Assert.Throws<InvalidDataException>(() => Codec.Decode(new byte[] { 9, 0, 0, 0, 1 }));
