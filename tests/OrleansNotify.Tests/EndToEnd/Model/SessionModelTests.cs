@@ -236,7 +236,8 @@ public sealed class SessionModelTests : IAsyncLifetime
             Assert.Equal(its.Epoch, epoch);
             Assert.InRange(offset, 1UL, its.Offset);
             Assert.DoesNotContain(
-                client.Expects.Except(came),
+                // Behind the reply to a subscribe that is under way comes what that asked for: this was sent before.
+                client.Expects.Except(came).TakeWhile(expected => !expected.StartsWith($"subscribed {its.Name} ", StringComparison.Ordinal)),
                 expected => expected.Split(' ') is ["event", var name, var at, _] && name == its.Name && ulong.Parse(at, CultureInfo.InvariantCulture) <= offset);
             client.Positions[its.Name] = (epoch, offset);
             return true;
