@@ -8,14 +8,14 @@ namespace OrleansNotify.AspNetCore.FrontEnd;
 public interface INotifySessions
 {
     /// <summary>
-    /// Whether a session would be let in, and these subscriptions allowed: for transports whose first answer cannot be taken back. What may change until
+    /// Whether a session would be let in and onto these channels: for transports whose first answer cannot be taken back. What may change until
     /// <see cref="Begin"/> is checked there again.
     /// </summary>
     /// <param name="start">What the transport knows of the client.</param>
-    /// <param name="subscriptions">To channels, not patterns.</param>
+    /// <param name="channels">Checked names.</param>
     /// <param name="cancellationToken">The client has gone.</param>
     /// <returns>Null, or the first thing that is refused.</returns>
-    ValueTask<SessionRefusal?> Check(SessionStart start, IReadOnlyList<SubscribeCommand> subscriptions, CancellationToken cancellationToken);
+    ValueTask<SessionRefusal?> Check(SessionStart start, IReadOnlyList<string> channels, CancellationToken cancellationToken);
 
     /// <summary>Begins a session. Completes when it receives all that a connection gets without asking (everyone's channels, its user's own).</summary>
     /// <param name="start">What the transport knows of the client.</param>
@@ -35,8 +35,7 @@ public sealed record SessionStart(string? User, string Transport, IFrameFormat F
 /// <param name="Code">As in an <c>error</c> reply.</param>
 /// <param name="Message">For people.</param>
 /// <param name="Channel">The channel that is refused; null: the client itself.</param>
-/// <param name="IsToken">Whether it is its subscription token that is refused.</param>
-public sealed record SessionRefusal(NotifyError Code, string Message, string? Channel = null, bool IsToken = false);
+public sealed record SessionRefusal(NotifyError Code, string Message, string? Channel = null);
 
 /// <summary>One client session. Commands are handed in one at a time; replies and events leave by the sink.</summary>
 public interface INotifySession

@@ -41,7 +41,6 @@ internal sealed partial class LocalChannel
             Enter(subscription); // before the other goes: nobody leaves by that
             TakeOver(subscription);
         }
-        subscription.Filter = FilterFor(subscription);
         var command = subscription.Command!;
         switch (command)
         {
@@ -57,8 +56,7 @@ internal sealed partial class LocalChannel
                 Answer(subscription, _cursor.Position, recovered: false);
                 break;
             case { History: > 0 } when _recoverable && _cursor.Offset > 0:
-                // The last few that are wanted are among the last ones, or not to be had.
-                Read(subscription, new HistoryRequest(0, _cursor.Offset, subscription.Filter is null ? command.History.Value : HistoryPageLimit, true, _cursor.Epoch));
+                Read(subscription, new HistoryRequest(0, _cursor.Offset, command.History.Value, true, _cursor.Epoch));
                 break;
             default:
                 Answer(subscription, _cursor.Position, recovered: null);
@@ -124,7 +122,7 @@ internal sealed partial class LocalChannel
         _catchingUp.Remove(subscription);
         subscription.State = SubscriptionState.Joining;
         subscription.DropHeld();
-        subscription.Has = subscription.Told = 0;
+        subscription.Has = 0;
         if (_waiting.Count == 0)
             _waitingSince = world.Time.GetTimestamp();
         _waiting.Add(subscription);
@@ -174,10 +172,9 @@ internal sealed partial class LocalChannel
 
     private void AddLive(Subscription subscription)
     {
-        var live = LiveWith(subscription.Filter);
         subscription.State = SubscriptionState.Live;
-        subscription.Index = live.Count;
-        live.Add(subscription);
+        subscription.Index = _live.Count;
+        _live.Add(subscription);
     }
 
     // The client's own subscription takes the place of the one it has without asking, at this very offset.
@@ -196,7 +193,11 @@ internal sealed partial class LocalChannel
     {
         if (subscription.Index >= 0)
         {
-            RemoveLive(subscription);
+            var last = _live[^1];
+            _live[subscription.Index] = last;
+            last.Index = subscription.Index;
+            _live.RemoveAt(_live.Count - 1);
+            subscription.Index = -1;
         }
         else if (!_catchingUp.Remove(subscription))
         {
@@ -214,12 +215,10 @@ internal sealed partial class LocalChannel
     private void Hold(Subscription subscription)
     {
         var connection = subscription.Connection;
-        var batch = BatchFor(subscription.Filter);
-        var frame = batch.FrameFor(connection.Format, subscription.State == SubscriptionState.CatchingUp && subscription.EpochSeen != EpochCount, subscription.Has, connection.Id);
+        var frame = world.Batch.FrameFor(connection.Format, subscription.State == SubscriptionState.CatchingUp && subscription.EpochSeen != EpochCount, subscription.Has, connection.Id);
         if (frame is null)
             return;
         subscription.EpochSeen = EpochCount;
-        subscription.Told = batch.Publications[^1].Offset;
         Hold(subscription, frame);
     }
 

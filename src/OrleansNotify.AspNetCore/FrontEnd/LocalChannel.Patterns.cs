@@ -23,7 +23,8 @@ internal sealed partial class LocalChannel
     {
         var patterned = PatternedOf(by.Connection);
         patterned.By.Add(by);
-        Deliver(patterned);
+        if (patterned.Delivering is null && !HasOwn(by.Connection))
+            Deliver(patterned);
     }
 
     /// <summary>The pattern no longer counts.</summary>
@@ -37,14 +38,11 @@ internal sealed partial class LocalChannel
         if (patterned.By.Count > 0)
         {
             patterned.Delivering?.By = patterned.By[0];
-            Deliver(patterned);
             return;
         }
         _patterned.Remove(by.Connection);
         if (patterned.Delivering is { } delivering)
             Remove(delivering);
-        else if (Own(by.Connection) is { } own)
-            FilterAnew(own);
     }
 
     // The connection's own subscription delivers from this very offset on.
@@ -72,12 +70,12 @@ internal sealed partial class LocalChannel
         if (ReferenceEquals(patterned.Delivering, recovering))
             return true; // once more, in another epoch
         patterned.By.Add(by);
-        var own = Own(by.Connection);
-        if ((own ?? patterned.Delivering) is { } delivering)
+        var hasOwn = HasOwn(by.Connection);
+        if (hasOwn || patterned.Delivering is not null)
         {
             recovering.State = SubscriptionState.Ended;
-            // Another pattern brought the channel meanwhile, from where it is now; or its own subscription brought less. (That was answered by itself.)
-            if (FilterAnew(delivering) || own is null)
+            // Another pattern brought the channel meanwhile, from where it is now. (Its own subscription was answered by itself.)
+            if (!hasOwn)
                 recovering.Send(by.Connection.Format.Position(name, _cursor.Position, recovered: false));
             return false;
         }
@@ -95,7 +93,8 @@ internal sealed partial class LocalChannel
             patterned.Delivering = null;
         if (!patterned.By.Contains(by))
             patterned.By.Add(by);
-        Deliver(patterned);
+        if (patterned.Delivering is null && !HasOwn(by.Connection))
+            Deliver(patterned);
     }
 
     // A channel that came to be known here by what a grain streamed unasked is due from the first of it; from where the grain stood when it began that, if less arrived.
@@ -109,21 +108,13 @@ internal sealed partial class LocalChannel
 
     // A channel that nobody asked for by its name may be forgotten when nothing comes: its grain then streams the next publication unasked again.
     private bool IsIdlePattern(TimeSpan after) =>
-        _patterned is not null && _waiting.Count == 0 && _catchingUp.Count == 0 && AllLive.All(s => s.By is not null) && world.Time.GetElapsedTime(_usedAt) >= after;
+        _patterned is not null && _waiting.Count == 0 && _catchingUp.Count == 0 && _live.TrueForAll(s => s.By is not null) && world.Time.GetElapsedTime(_usedAt) >= after;
 
-    // Whichever subscription of the connection delivers gets from here on what all of them want.
     private void Deliver(Patterned patterned)
     {
         Deliver();
-        var by = patterned.By[0];
-        if ((patterned.Delivering ?? Own(by.Connection)) is { } delivering)
-        {
-            FilterAnew(delivering);
-            return;
-        }
-        delivering = patterned.Delivering = new Subscription(by.Connection, name, null) { By = by, Told = _cursor.Offset };
-        delivering.Filter = FilterFor(delivering);
-        AddLive(delivering);
+        patterned.Delivering = new Subscription(patterned.By[0].Connection, name, null) { By = patterned.By[0] };
+        AddLive(patterned.Delivering);
     }
 
     private Patterned PatternedOf(Connection connection)
@@ -134,6 +125,7 @@ internal sealed partial class LocalChannel
         return patterned;
     }
 
-    private Subscription? Own(Connection connection) =>
-        connection.IsSubscribed(name) ? AllLive.Concat(_catchingUp).FirstOrDefault(s => s.By is null && ReferenceEquals(s.Connection, connection)) : null;
+    private bool HasOwn(Connection connection) =>
+        connection.IsSubscribed(name)
+        && (_live.Exists(s => s.By is null && ReferenceEquals(s.Connection, connection)) || _catchingUp.Exists(s => s.By is null && ReferenceEquals(s.Connection, connection)));
 }

@@ -36,7 +36,7 @@ internal sealed partial class LocalChannel
         var at = new ChannelPosition(_cursor.Epoch, subscription.JoinedAt);
         if (subscription.Command!.Recover is not { } from)
         {
-            Answer(subscription, at, recovered: null, [.. Wanted(page).Take(subscription.Command.History!.Value).Reverse()]); // the page is others', too
+            Answer(subscription, at, recovered: null, [.. page.Publications.Reverse()]); // the page is others', too
         }
         else if (from.Epoch == _cursor.Epoch && from.Offset > subscription.JoinedAt)
         {
@@ -47,14 +47,12 @@ internal sealed partial class LocalChannel
         }
         else if (from.Epoch == _cursor.Epoch && page.Gapless && (ulong)page.Publications.Length == subscription.JoinedAt - from.Offset)
         {
-            Answer(subscription, at, recovered: true, Wanted(page));
+            Answer(subscription, at, recovered: true, page.Publications);
         }
         else
         {
             AnswerUnrecovered(subscription);
         }
-
-        Publication[] Wanted(HistoryPage read) => subscription.Filter is { } filter ? [.. read.Publications.Where(filter.Matches)] : read.Publications;
     }
 
     // The subscription's place is fixed: from now on live frames wait behind what is read.
@@ -119,7 +117,6 @@ internal sealed partial class LocalChannel
             ? connection.Format.Subscribed(subscription.Command!.Id.Span, name, position, _recoverable, recovered)
             : connection.Format.Position(name, position, recovered == true));
         subscription.EpochSeen = EpochCount;
-        subscription.Told = Math.Max(subscription.Told, first is { Length: > 0 } ? first[^1].Offset : position.Offset);
         if (first is not { Length: > 0 })
         {
             GoLive(subscription);

@@ -42,7 +42,6 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
         NotifyMetrics Metrics,
         TimeProvider Time,
         EventBatch Batch,
-        EventBatch Filtered,
         Action<string, object> Post,
         Action<LocalChannel> HasDelivery,
         int ConnectionsPerUser);
@@ -51,10 +50,10 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
     public string Name => name;
 
     /// <summary>How many connections a publication goes to.</summary>
-    public int Reach => ReachesEveryone ? world.Connections.Count : LiveCount + _catchingUp.Count;
+    public int Reach => ReachesEveryone ? world.Connections.Count : _live.Count + _catchingUp.Count;
 
     /// <summary>Subscribers of any state, for the order in which channels are attached again.</summary>
-    public int Subscribers => LiveCount + _catchingUp.Count + _waiting.Count;
+    public int Subscribers => _live.Count + _catchingUp.Count + _waiting.Count;
 
     /// <summary>How many epochs have been followed: tells whether a connection has been told the one of now.</summary>
     public int EpochCount { get; private set; } = 1;
@@ -166,8 +165,6 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
                 Hold(subscription);
             if (ReachesEveryone)
                 DeliverToEveryone();
-            if (_filtered is not null)
-                DeliverFiltered();
         }
         if (at > 0)
         {
@@ -178,18 +175,16 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
     }
 
     // By several threads at once, each with subscriptions of its own; the lane waits for all of them.
-    private void Deliver(int from, int to) => Deliver(_live, world.Batch, from, to);
-
-    private void Deliver(List<Subscription> live, EventBatch batch, int from, int to)
+    private void Deliver(int from, int to)
     {
         for (var i = from; i < to; i++)
-            Deliver(live[i], batch);
+            Deliver(_live[i]);
     }
 
-    private void Deliver(Subscription subscription, EventBatch batch)
+    private void Deliver(Subscription subscription)
     {
         var connection = subscription.Connection;
-        var frame = batch.FrameFor(connection.Format, subscription.EpochSeen != EpochCount, subscription.Has, connection.Id);
+        var frame = world.Batch.FrameFor(connection.Format, subscription.EpochSeen != EpochCount, subscription.Has, connection.Id);
         if (frame is null)
             return;
         subscription.EpochSeen = EpochCount;
@@ -219,10 +214,9 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
         _repairing = false;
         EpochCount++;
         world.Metrics.EpochTold();
-        BeginFiltersAnew();
-        foreach (var subscription in AllLive)
+        foreach (var subscription in _live)
         {
-            subscription.Has = subscription.Told = 0;
+            subscription.Has = 0;
             if (subscription.HasOptions)
                 subscription.Send(subscription.Connection.Format.Position(name, _cursor.Position, recovered: false));
         }
@@ -230,12 +224,8 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
         {
             if (subscription.State == SubscriptionState.Reading)
                 JoinAgain(subscription); // its place was in the epoch that is over
-            else
-            {
-                subscription.Has = subscription.Told = 0;
-                if (subscription.HasOptions)
-                    Hold(subscription, subscription.Connection.Format.Position(name, _cursor.Position, recovered: false));
-            }
+            else if (subscription.HasOptions)
+                Hold(subscription, subscription.Connection.Format.Position(name, _cursor.Position, recovered: false));
         }
     }
 
@@ -299,16 +289,10 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
         {
             world.Metrics.GapTold();
             var position = new ChannelPosition(_cursor.Epoch, lostTo);
-            foreach (var subscription in AllLive.Where(s => s.HasOptions))
-            {
-                subscription.Told = lostTo;
+            foreach (var subscription in _live.Where(s => s.HasOptions))
                 subscription.Send(subscription.Connection.Format.Position(name, position, recovered: false));
-            }
             foreach (var subscription in _catchingUp.Where(s => s.HasOptions))
-            {
-                subscription.Told = lostTo;
                 Hold(subscription, subscription.Connection.Format.Position(name, position, recovered: false));
-            }
         }
         _cursor.Skip(lostTo, _deliver);
         _cursor.Fill(page.Publications, _deliver);

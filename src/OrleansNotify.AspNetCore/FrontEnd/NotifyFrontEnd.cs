@@ -64,7 +64,7 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
         for (var i = 0; i < _lanes.Length; i++)
         {
             _lanes[i] = new ChannelLane(
-                hasDelivery => new LocalChannel.Surroundings(calls, attached, connections, namespaces, metrics, time, new EventBatch(metrics), new EventBatch(metrics), Post, hasDelivery, _limits.ConnectionsPerUser), logger);
+                hasDelivery => new LocalChannel.Surroundings(calls, attached, connections, namespaces, metrics, time, new EventBatch(metrics), Post, hasDelivery, _limits.ConnectionsPerUser), logger);
         }
     }
 
@@ -128,10 +128,14 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
     }
 
     /// <summary>Lets go of channels nobody has wanted for a while.</summary>
-    public void Sweep() => PostToAll(new SweepWork());
-
-    /// <summary>Tells filtered subscriptions where their channels are.</summary>
-    public void TellPassed() => PostToAll(new PassedWork());
+    public void Sweep()
+    {
+        foreach (var lane in _lanes)
+        {
+            lane.Worker.Post(new SweepWork());
+            lane.Worker.Kick(inline: false);
+        }
+    }
 
     /// <inheritdoc />
     public async Task<INotifySession> Begin(SessionStart start, CancellationToken cancellationToken)

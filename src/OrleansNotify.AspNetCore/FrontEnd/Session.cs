@@ -15,8 +15,7 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
     // A client that sends this many bad messages in a row is not going to send a good one (PROTOCOL: persistent abuse closes).
     private const int MaxProblemsInARow = 100;
 
-    /// <summary>Why a token is refused where none are taken.</summary>
-    public const string NoTokens = "This server takes no tokens (Notify:Tokens is not configured).";
+    private const string NoTokens = "This server takes no tokens (Notify:Tokens is not configured).";
 
     private readonly CommandRates.OfConnection _rates = world.Rates.New();
     private int _problemsInARow;

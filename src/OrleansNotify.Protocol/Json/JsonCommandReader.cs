@@ -88,27 +88,21 @@ public static class JsonCommandReader
                 || !_fields.TryCount(CommandField.History, MaxHistory, out var history)
                 || !(pattern is null ? _fields.TryPosition(CommandField.Recover, out recover) : _fields.TryRecoveries(pattern, MaxRecoveries, out recoveries))
                 || !_fields.TryBool(CommandField.Presence, out var presence)
-                || !_fields.TryStrings(CommandField.Tags, PublicationRules.MaxTags, PublicationRules.MaxTagLength, out var tags)
                 || !_fields.TryString(CommandField.Token, MaxToken, out var token))
                 return null;
             if (history is not null && recover is not null)
                 _refusal = "\"history\" and \"recover\" exclude each other; send one of them.";
             else if (history is not null && pattern is not null)
                 _refusal = "\"history\" is for one channel; read the history of each by the command history.";
-            else if (!PublicationRules.TryCheckTags(tags, out var problem))
-                _refusal = problem;
-            else if (tags is null && _fields.Has(CommandField.Tags))
-                _refusal = "\"tags\" is empty; name at least one tag, or leave it out to get everything.";
-            else if (tags is not null && ChannelName.IsUnlisted(channel))
-                _refusal = "\"tags\" cannot narrow a channel that begins with '@' or '#': it comes without asking.";
+            else if (_fields.Has(CommandField.Tags))
+                Refuse(NotifyError.NotAvailable, "Filtering by \"tags\" is not available yet in this version of the server.");
             else if (presence == true && pattern is not null)
                 _refusal = "\"presence\" is for one channel; a pattern tells nobody's coming and going.";
             if (_refusal is not null)
                 return null;
-            return new SubscribeCommand(_id, channel, history, recover, !_id.IsEmpty || history is not null || _fields.Has(CommandField.Recover) || presence is not null || token is not null || tags is not null)
+            return new SubscribeCommand(_id, channel, history, recover, !_id.IsEmpty || history is not null || _fields.Has(CommandField.Recover) || presence is not null || token is not null)
             {
                 Token = token,
-                Tags = tags,
                 Presence = presence ?? false,
                 Pattern = pattern,
                 Recoveries = recoveries,

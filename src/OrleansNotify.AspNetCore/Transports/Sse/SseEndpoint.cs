@@ -32,11 +32,10 @@ internal sealed class SseEndpoint(INotifySessions sessions, HandshakeLimit hands
 
     private async Task Invoke(HttpContext context, SseRequest request, string? user)
     {
-        var subscribe = request.Subscribe();
         var sink = new SseSink(context, new SsePositions(request));
         var start = new SessionStart(user, "sse", SseFormat.Instance, sink, PresentedToken.Of(context.Request));
         // A browser's EventSource comes back for ever to a stream that ends, and never to an error: what can be refused is refused before it begins.
-        if (await sessions.Check(start, subscribe, context.RequestAborted) is { } refused)
+        if (await sessions.Check(start, request.Channels, context.RequestAborted) is { } refused)
         {
             await Refuse(context, refused);
             return;
@@ -51,7 +50,7 @@ internal sealed class SseEndpoint(INotifySessions sessions, HandshakeLimit hands
             // Slowness is the outbox's business: Kestrel's own minimum would cut the connection without a farewell.
             context.Features.Get<IHttpMinResponseDataRateFeature>()?.MinDataRate = null;
             SilentPeer.Limit(context, limits.Value.PongTimeout);
-            await Run(context, subscribe, await Begin(context, start));
+            await Run(context, request, await Begin(context, start));
         }
         finally
         {
@@ -78,10 +77,10 @@ internal sealed class SseEndpoint(INotifySessions sessions, HandshakeLimit hands
         }
     }
 
-    private static async Task Run(HttpContext context, SubscribeCommand[] subscribe, INotifySession session)
+    private static async Task Run(HttpContext context, SseRequest request, INotifySession session)
     {
-        foreach (var command in subscribe)
-            await session.Handle(command);
+        for (var i = 0; i < request.Channels.Length; i++)
+            await session.Handle(request.Subscribe(i));
         await session.Closed.WaitAsync(context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (!session.Closed.IsCompleted)
             await session.End(null); // the client has gone
@@ -95,11 +94,10 @@ internal sealed class SseEndpoint(INotifySessions sessions, HandshakeLimit hands
             NotifyError.PermissionDenied => StatusCodes.Status403Forbidden,
             NotifyError.UnknownChannel => StatusCodes.Status404NotFound,
             NotifyError.LimitExceeded => StatusCodes.Status429TooManyRequests,
-            NotifyError.NotAvailable => StatusCodes.Status400BadRequest,
             _ => StatusCodes.Status503ServiceUnavailable,
         };
         if (status == StatusCodes.Status401Unauthorized)
             context.Response.Headers.WWWAuthenticate = "Bearer";
-        return ApiProblem.Write(context, status, refused.Message, refused.IsToken ? "token" : refused.Channel is null ? null : "channel");
+        return ApiProblem.Write(context, status, refused.Message, refused.Channel is null ? null : "channel");
     }
 }

@@ -11,9 +11,8 @@ namespace OrleansNotify.AspNetCore.Transports.Sse;
 /// <summary>What <c>GET /sse</c> asks for.</summary>
 /// <param name="Channels">Checked names, each once, in the order given.</param>
 /// <param name="Had">For each channel the position that the client had; null: none.</param>
-/// <param name="Tokens">For each channel the subscription token, unchecked; null: none.</param>
 /// <param name="History">How many of the last publications to begin with, where the client had no position; null: none.</param>
-internal sealed record SseRequest(string[] Channels, SsePosition?[] Had, string?[] Tokens, int? History)
+internal sealed record SseRequest(string[] Channels, SsePosition?[] Had, int? History)
 {
     private static readonly SearchValues<char> EpochCharacters = SearchValues.Create("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_");
 
@@ -27,22 +26,21 @@ internal sealed record SseRequest(string[] Channels, SsePosition?[] Had, string?
         read = null;
         var query = new ApiQuery(request.Query);
         var channels = ReadChannels(request.Query["channel"], maxChannels, query);
-        var tokens = ReadTokens(request.Query["token"], channels.Length, query);
         int? history = request.Query.ContainsKey("history") ? query.Count("history", 0, 0, JsonCommandReader.MaxHistory) : null;
         // A browser's EventSource sets the header by itself when it comes back, and lets no page set it: the parameter is for the first time.
         var position = query.Text("since");
         if (request.Headers["Last-Event-ID"] is [{ Length: > 0 } header])
             position = header;
         if (query.Problem is null && ReadPositions(position, channels.Length) is { } had)
-            read = new SseRequest(channels, had, tokens, history);
+            read = new SseRequest(channels, had, history);
         else if (query.Problem is null)
             query.Fail("since", $"'since' (or Last-Event-ID) must be an \"id\" that this address sent for these channels in this order: {channels.Length} positions EPOCH:OFFSET joined by ','.");
         return query.Problem;
     }
 
-    /// <summary>The commands that subscribe to the channels.</summary>
-    public SubscribeCommand[] Subscribe() => [.. Channels.Select((channel, i) =>
-        new SubscribeCommand(default, channel, Had[i] is null ? History : null, Had[i]?.ToRecover(), HasOptions: true) { Token = Tokens[i] })];
+    /// <summary>The command that subscribes to one of the channels.</summary>
+    public SubscribeCommand Subscribe(int index) =>
+        new(default, Channels[index], Had[index] is null ? History : null, Had[index]?.ToRecover(), HasOptions: true);
 
     private static string[] ReadChannels(StringValues values, int max, ApiQuery query)
     {
@@ -59,13 +57,6 @@ internal sealed record SseRequest(string[] Channels, SsePosition?[] Had, string?
                 query.Fail("channel", $"The channel {name} is given twice; give it once.");
         }
         return [.. names];
-    }
-
-    private static string?[] ReadTokens(StringValues values, int count, ApiQuery query)
-    {
-        if (values.Count > count)
-            query.Fail("token", "There are more tokens than channels: the first token is for the first channel, and so on; leave it empty (token=) for a channel that needs none.");
-        return [.. Enumerable.Range(0, count).Select(i => i < values.Count && values[i] is { Length: > 0 } token ? token : null)];
     }
 
     private static SsePosition?[]? ReadPositions(string? text, int count)

@@ -204,13 +204,6 @@ public class JsonCommandReaderTests
     [InlineData("\"recover\":{\"epoch\":\"1-1-1\",\"offset\":null}", "\"recover.offset\" must be")]
     [InlineData("\"recover\":{\"epoch\":\"1-1-1\",\"offset\":5},\"history\":5", "exclude each other")]
     [InlineData("\"presence\":1", "\"presence\" must be true or false")]
-    [InlineData("\"tags\":\"x\"", "\"tags\" must be an array of strings, not a string")]
-    [InlineData("\"tags\":{\"x\":\"y\"}", "\"tags\" must be an array of strings, not an object")]
-    [InlineData("\"tags\":[\"x\",1]", "\"tags\" entry 2 must be a string")]
-    [InlineData("\"tags\":[]", "\"tags\" is empty; name at least one tag")]
-    [InlineData("\"tags\":[\"\"]", "\"tags\" has text of 0 characters; it takes 1 to 64")]
-    [InlineData("\"tags\":[\"12345678901234567890123456789012345678901234567890123456789012345\"]", "\"tags\" has text of 65 characters; it takes 1 to 64")]
-    [InlineData("\"tags\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\"]", "\"tags\" has more than 10 entries")]
     public void A_wrong_option_of_subscribe_is_a_bad_request_that_names_it(string fields, string words) =>
         Refused($$"""{"type":"subscribe","channel":"a",{{fields}}}""", NotifyError.BadRequest, words);
 
@@ -288,21 +281,9 @@ public class JsonCommandReaderTests
     [InlineData("""{"type":"subscribe","channel":"a","token":{}}""", "\"token\" must be a string")]
     public void A_token_is_a_string(string json, string words) => Refused(json, NotifyError.BadRequest, words);
 
-    [Fact]
-    public void A_filter_is_a_list_of_tags()
-    {
-        var command = Assert.IsType<SubscribeCommand>(Read("""{"type":"subscribe","channel":"a","tags":["x","\u0079"]}"""));
-        Assert.Equal(["x", "y"], command.Tags!);
-        Assert.True(command.HasOptions);
-        Assert.Equal(["x"], Assert.IsType<SubscribeCommand>(Read("""{"type":"subscribe","channel":"a.*","tags":["x"]}""")).Tags!);
-        Assert.Null(Assert.IsType<SubscribeCommand>(Read("""{"type":"subscribe","channel":"a"}""")).Tags);
-    }
-
     [Theory]
-    [InlineData("@system")]
-    [InlineData("#42")]
-    public void What_comes_without_asking_is_not_filtered(string channel) =>
-        Refused($$"""{"type":"subscribe","channel":"{{channel}}","tags":["x"]}""", NotifyError.BadRequest, "\"tags\" cannot narrow");
+    [InlineData("""{"type":"subscribe","channel":"a","tags":{"x":"y"}}""")]
+    public void What_comes_later_is_told_to_be_not_available(string json) => Refused(json, NotifyError.NotAvailable, "not available yet");
 
     [Theory]
     [InlineData("@system")]
