@@ -131,7 +131,7 @@ internal static class BudgetMeasurement
         loop.Add(publisher, answered);
         var request = new PostRequest(port, channel, batch: 1);
         var began = 0L;
-        for (var i = 0u; i < WarmUp || Stopwatch.GetElapsedTime(began) < time; i++)
+        for (var i = 0u; i <= WarmUp || Stopwatch.GetElapsedTime(began) < time; i++)
         {
             if (i == WarmUp)
                 began = Stopwatch.GetTimestamp();

@@ -98,7 +98,7 @@ internal sealed record LoadOptions
             var given = value.Split(',');
             return given.FirstOrDefault(one => !known.Contains(one)) is { } unknown
                 ? (options, $"{name}: there is no {(unknown.Length == 0 ? "empty name" : unknown)}; there are {string.Join(", ", known)}.")
-                : (set([.. known.Where(given.Contains)]), "");
+                : (set([.. known.Where(one => given.Contains(one))]), "");
         }
     }
 }

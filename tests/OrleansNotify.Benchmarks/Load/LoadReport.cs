@@ -46,16 +46,16 @@ internal sealed class LoadReport(LoadOptions options, IReadOnlyList<LoadResult> 
             {(disturbed == 0 ? "No measurement was disturbed by other processes." : $"**{disturbed} of {results.Count} measurements were disturbed**: other processes used more than 0.15 cores; their cells are marked ~.")}
 
             """);
-        text.AppendLine($"| scenario | {string.Join(" | ", _servers)} |{string.Concat(Others.Select(other => $" ours to {other} |"))}");
-        text.AppendLine($"|---|{string.Concat(Enumerable.Repeat("---|", _servers.Length + Others.Length))}");
+        text.AppendLine(CultureInfo.InvariantCulture, $"| scenario | {string.Join(" | ", _servers)} |{string.Concat(Others.Select(other => $" ours to {other} |"))}");
+        text.AppendLine(CultureInfo.InvariantCulture, $"|---|{string.Concat(Enumerable.Repeat("---|", _servers.Length + Others.Length))}");
         foreach (var (scenario, at, what, of) in Rows.Where(row => results.Any(result => Is(result, row.Scenario, row.At))))
             text.AppendLine(Row(what, scenario, at, of));
         var grown = Grown().ToArray();
         if (grown.Length > 0)
         {
             text.AppendLine().AppendLine("How cost grows:").AppendLine();
-            text.AppendLine($"| | {string.Join(" | ", _servers)} |{string.Concat(Others.Select(other => $" ours to {other} |"))}");
-            text.AppendLine($"|---|{string.Concat(Enumerable.Repeat("---|", _servers.Length + Others.Length))}");
+            text.AppendLine(CultureInfo.InvariantCulture, $"| | {string.Join(" | ", _servers)} |{string.Concat(Others.Select(other => $" ours to {other} |"))}");
+            text.AppendLine(CultureInfo.InvariantCulture, $"|---|{string.Concat(Enumerable.Repeat("---|", _servers.Length + Others.Length))}");
             foreach (var row in grown)
                 text.AppendLine(row);
         }

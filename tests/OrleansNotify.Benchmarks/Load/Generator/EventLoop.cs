@@ -10,7 +10,7 @@ namespace OrleansNotify.Benchmarks.Load.Generator;
 /// </summary>
 internal sealed class EventLoop : IDisposable
 {
-    private const int ReadyToRead = 1, Add = 1; // EPOLLIN, EPOLL_CTL_ADD
+    private const int ReadyToRead = 1, IntoTheSet = 1; // EPOLLIN, EPOLL_CTL_ADD
     private const int Monotonic = 1, NonBlocking = 0x800; // CLOCK_MONOTONIC, TFD_NONBLOCK
     private const int Most = 512;
     private const int TimerKey = -1;
@@ -65,7 +65,7 @@ internal sealed class EventLoop : IDisposable
         var watched = new byte[16];
         MemoryMarshal.Write(watched, ReadyToRead);
         MemoryMarshal.Write(watched.AsSpan(Size - 8), key);
-        _ = Checked(EpollControl(_epoll, Add, descriptor, watched), "epoll_ctl");
+        _ = Checked(EpollControl(_epoll, IntoTheSet, descriptor, watched), "epoll_ctl");
     }
 
     private static int Checked(int result, string call) =>

@@ -19,7 +19,7 @@ internal sealed class PostRequest
 
     public PostRequest(int port, string channelPrefix, int batch)
     {
-        var item = $$"""{"channel":"{{NameOf(channelPrefix, 0)}}","data":{"m":"{{Mark}}00000000~{{new string('x', PayloadBytes - TokenLength)}}"}}""";
+        var item = $$$"""{"channel":"{{{NameOf(channelPrefix, 0)}}}","data":{"m":"{{{Mark}}}00000000~{{{new string('x', PayloadBytes - TokenLength)}}}"}}""";
         var body = batch == 1 ? item : $"[{string.Join(',', Enumerable.Repeat(item, batch))}]";
         var head = $"POST /api/events{(batch == 1 ? "" : "/batch")} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n";
         _bytes = Encoding.ASCII.GetBytes(head + body);
