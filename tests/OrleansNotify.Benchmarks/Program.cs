@@ -1,17 +1,10 @@
 using BenchmarkDotNet.Running;
 using OrleansNotify.Benchmarks.Load;
-using OrleansNotify.Benchmarks.Load.Peers;
 using OrleansNotify.Benchmarks.Micro;
 
 // One verb per question; each writes its table to results/.
 switch (args)
 {
-    case ["load", .. var rest]:
-        return await LoadMeasurement.RunAsync(rest);
-    case [Peer.Verb, .. var rest]:
-        return await Peer.RunAsync(rest);
-    case ["budget", .. var rest]:
-        return await BudgetMeasurement.RunAsync(rest);
     case ["streams", .. var rest]:
         await StreamsMeasurement.RunAsync(rest);
         return 0;
@@ -36,8 +29,6 @@ switch (args)
     default:
         Console.Error.WriteLine("""
             Usage: dotnet run -c Release --project tests/OrleansNotify.Benchmarks -- <verb>
-              load [options]     our server beside SignalR and a bare Kestrel socket: speed, memory, how cost grows → results/load.md and plots; --help
-              budget [seconds]   where the microseconds of one publication go → results/budget.md
               streams [rounds]   our stream provider beside explicit subscription and Orleans' memory streams → results/streams.md
               durable [rounds]   durable channels on each store, one publisher and 64 → results/durable.md
               chaos [minutes] [connections]   random faults for 10 minutes, then 5,000 connections that lose their silo at once → results/chaos.md
