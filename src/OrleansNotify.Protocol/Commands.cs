@@ -15,6 +15,9 @@ public sealed record SubscribeCommand(ReadOnlyMemory<byte> Id, string Channel, i
     /// <summary>A subscription token, unchecked; null: none.</summary>
     public string? Token { get; init; }
 
+    /// <summary>Wants only publications that carry at least one of these; null: everything.</summary>
+    public IReadOnlyList<string>? Tags { get; init; }
+
     /// <summary>Wants to be told who comes and goes.</summary>
     public bool Presence { get; init; }
 

@@ -130,22 +130,38 @@ public sealed class ConfigurationTests(Stores stores)
         Assert.Equal((StorageKeyFormat.Injective, StorageKeyFormat.Injective), (table.KeyFormat, blob.KeyFormat));
     }
 
-    [Fact]
-    public async Task An_address_takes_the_registered_credential()
+    [Theory]
+    [InlineData("Orleans:Clustering", "AzureTableStorage")]
+    [InlineData("Orleans:GrainStorage:s", "AzureTableStorage")]
+    [InlineData("Orleans:GrainStorage:s", "AzureBlobStorage")]
+    public async Task An_address_takes_the_registered_credential(string path, string provider)
     {
-        var settings = Section("Orleans:GrainStorage:s", "AzureTableStorage", ["ConnectionString", "https://127.0.0.1:1/a"]);
         var credential = new NoCredential();
-        using var host = Build(settings, builder =>
+        using var host = Build(Section(path, provider, ["ConnectionString", "https://127.0.0.1:1/a"]), builder =>
         {
-            builder.UseOrleans(silo => silo.UseLocalhostClustering());
+            builder.UseOrleans(silo =>
+            {
+                if (path != "Orleans:Clustering")
+                    silo.UseLocalhostClustering();
+            });
             builder.Services.AddSingleton<TokenCredential>(credential);
         });
-        var options = host.Services.GetRequiredService<IOptionsMonitor<AzureTableStorageOptions>>().Get("s");
-        var client = await options.CreateClientAsync();
 
-        await Assert.ThrowsAnyAsync<Exception>(() => client.GetTableClient("t").CreateAsync());
+        await Assert.ThrowsAnyAsync<Exception>(Call);
 
-        Assert.True(credential.Asked > 0);
+        Assert.Equal(1, credential.Asked);
+
+        async Task Call()
+        {
+            if (provider == "AzureBlobStorage")
+                await (await Options<AzureBlobStorageOptions>("s").CreateClientAsync()).GetBlobContainerClient("container").CreateAsync();
+            else if (path == "Orleans:Clustering")
+                await (await Options<AzureStorageClusteringOptions>("").CreateClientAsync()).GetTableClient("t").CreateAsync();
+            else
+                await (await Options<AzureTableStorageOptions>("s").CreateClientAsync()).GetTableClient("t").CreateAsync();
+        }
+
+        TOptions Options<TOptions>(string name) => host.Services.GetRequiredService<IOptionsMonitor<TOptions>>().Get(name);
     }
 
     [Fact]

@@ -10,11 +10,14 @@ namespace OrleansNotify.Testing;
 /// <summary>The whole server in this process, on free ports of 127.0.0.1: as <c>dotnet run</c> starts it, but for the ports.</summary>
 public sealed class RunningServer : IAsyncDisposable
 {
-    private readonly WebApplication _app;
+    private const string Store = "Notify:Storage:Path";
 
-    private RunningServer(WebApplication app, RecordedLog log)
+    private readonly WebApplication _app;
+    private readonly DirectoryInfo _folder;
+
+    private RunningServer(WebApplication app, RecordedLog log, DirectoryInfo folder)
     {
-        _app = app;
+        (_app, _folder) = (app, folder);
         Log = log;
         Http = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
         WebSocket = new UriBuilder(Http.BaseAddress) { Scheme = "ws", Path = "/ws" }.Uri;
@@ -38,9 +41,13 @@ public sealed class RunningServer : IAsyncDisposable
     public static async Task<RunningServer> StartAsync(Dictionary<string, string?>? settings = null, Action<IServiceCollection>? configure = null)
     {
         var log = new RecordedLog();
+        var folder = Directory.CreateTempSubdirectory("notify-");
         var app = NotifyServer.Build([], builder =>
         {
             builder.Logging.ClearProviders().AddProvider(log);
+            // By default all would have one file in the working directory: what one test revokes would be revoked for the others, and in the next run.
+            if (settings?.ContainsKey(Store) != true)
+                builder.Configuration.AddInMemoryCollection([new(Store, Path.Combine(folder.FullName, "notify.db"))]);
             builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>(settings ?? [])
             {
                 ["urls"] = "http://127.0.0.1:0",
@@ -50,7 +57,7 @@ public sealed class RunningServer : IAsyncDisposable
             configure?.Invoke(builder.Services);
         });
         await NotifyServer.StartAsync(app);
-        var server = new RunningServer(app, log);
+        var server = new RunningServer(app, log, folder);
         var readiness = app.Services.GetRequiredService<IFrontEndReadiness>();
         await Until.True("the front-end is ready", () => readiness.IsReady);
         return server;
@@ -64,5 +71,6 @@ public sealed class RunningServer : IAsyncDisposable
     {
         Http.Dispose();
         await _app.DisposeAsync();
+        _folder.Delete(recursive: true);
     }
 }

@@ -23,7 +23,7 @@ class Stage {
       setTimeout: (then, ms) => { const timer = { at: this.#now + ms, then }; this.#timers.push(timer); return timer; },
       clearTimeout: (timer) => { this.#timers = this.#timers.filter((other) => other !== timer); },
     });
-    for (const type of ['state', 'event', 'subscribed', 'unsubscribed', 'refused', 'recovered', 'lost', 'gap', 'error'])
+    for (const type of ['state', 'event', 'subscribed', 'unsubscribed', 'refused', 'recovered', 'lost', 'gap', 'error', 'identity', 'unauthorized'])
       this.connection.addEventListener(type, ({ detail }) => this.told.push({ is: type, ...detail }));
   }
 
@@ -65,6 +65,62 @@ class Stage {
   only(type) { return this.told.filter((one) => one.is === type); }
   offsets() { return this.only('event').map((one) => one.offset); }
 }
+
+test('a token is shown before anything else, at each connect, and channels are asked for once it is taken', () => {
+  const stage = new Stage();
+  stage.connection.subscribe('a');
+  stage.connection.authenticate('T');
+  stage.socket.onopen();
+  assert.deepEqual(stage.socket.sent, [{ type: 'auth', token: 'T', id: 1 }]);
+  stage.connection.subscribe('b');
+  assert.equal(stage.socket.sent.length, 1);
+  stage.say({ type: 'authenticated', id: 1, user: 'alice', expires: 1800000000 });
+  assert.deepEqual(stage.only('identity'), [{ is: 'identity', user: 'alice', expires: 1800000000 }]);
+  assert.deepEqual(stage.socket.sent.slice(1).map(({ type, channel }) => [type, channel]), [['subscribe', 'a'], ['subscribe', 'b']]);
+  stage.cut().reopen();
+  assert.deepEqual(stage.socket.sent.map(({ type, token }) => [type, token]), [['auth', 'T']]);
+});
+
+test('a token that is refused keeps the channels, and another one is tried at once', () => {
+  const stage = new Stage();
+  stage.connection.subscribe('a');
+  stage.connection.authenticate('T');
+  stage.socket.onopen();
+  const first = stage.socket;
+  stage.say({ type: 'error', id: 1, code: 109, message: 'expired' });
+  assert.deepEqual(stage.only('unauthorized'), [{ is: 'unauthorized', code: 109, message: 'expired' }]);
+  stage.connection.authenticate('U');
+  assert.equal(first.closed, 1000);
+  stage.socket.onopen();
+  assert.equal(stage.asked.token, 'U');
+  stage.say({ type: 'authenticated', id: stage.asked.id, user: 'alice', expires: 1800000000 });
+  assert.equal(stage.asked.channel, 'a');
+});
+
+test('who says nothing where it is asked for is told so, and no channel is given up', () => {
+  const stage = new Stage().open();
+  stage.connection.subscribe('a');
+  stage.say({ type: 'error', id: stage.asked.id, code: 101, message: 'Say first who you are', channel: 'a' });
+  assert.equal(stage.only('unauthorized').length, 1);
+  assert.equal(stage.only('refused').length, 0);
+  assert.deepEqual(stage.connection.channels, ['a']);
+});
+
+test('a token where nobody is asked changes nothing but for being told so, and keys that are away for now are tried again', () => {
+  const stage = new Stage();
+  stage.connection.subscribe('a');
+  stage.connection.authenticate('T');
+  stage.socket.onopen();
+  stage.say({ type: 'error', id: 1, code: 108, message: 'This server takes no tokens' });
+  assert.equal(stage.only('unauthorized')[0].code, 108);
+  assert.equal(stage.asked.channel, 'a');
+
+  stage.cut().reopen();
+  stage.say({ type: 'error', id: stage.asked.id, code: 100, message: 'keys are away' });
+  assert.equal(stage.only('state').at(-1).state, 'waiting');
+  stage.reopen();
+  assert.equal(stage.asked.type, 'auth');
+});
 
 test('back-off doubles its bound up to the cap, and jitter reaches from nothing to the bound', () => {
   const bounds = [0, 1, 2, 3, 4, 5, 6, 100].map((attempt) => backoff(attempt, defaults, () => 1));

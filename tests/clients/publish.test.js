@@ -32,6 +32,15 @@ test('the body carries the data byte for byte', () => {
   assert.equal(eventBody({ type: 'broadcast', target: 'ignored', data: '1' }), '{"type":"broadcast","data":1}');
 });
 
+test('an API key goes along when there is one, in a header', async () => {
+  for (const apiKey of ['K', '']) {
+    const stage = server(reply(202, { offset: 1 }));
+    await publish('http://test/api/events', '{}', { ...stage.options, apiKey });
+    assert.equal(stage.calls[0].headers['X-API-Key'], apiKey === '' ? undefined : 'K');
+    assert.equal(stage.calls[0].url, 'http://test/api/events');
+  }
+});
+
 test('a JSON problem is a sentence, and right JSON is none', () => {
   assert.equal(jsonProblem(' {"a":1} '), null);
   assert.match(jsonProblem(''), /^Write a JSON value/);

@@ -81,7 +81,7 @@ internal static class ApiDocument
             {
                 Name = "Idempotency-Key",
                 In = ParameterLocation.Header,
-                Description = "A repeat with the same key within 5 minutes gets the same answer and is not delivered again; the same key with other content is 422. 1 to 255 characters.",
+                Description = "A repeat with the same key within 5 minutes (unless configured otherwise) gets the same answer and is not delivered again; the same key with other content is 422. 1 to 255 characters.",
                 Schema = Text(),
             },
         ];

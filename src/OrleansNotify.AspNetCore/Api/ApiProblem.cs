@@ -1,35 +1,38 @@
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace OrleansNotify.AspNetCore.Api;
 
-/// <summary>What is said when a request fails: RFC 9457 problem+json with a sentence that says what is wrong and what to do.</summary>
+/// <summary>
+/// What is said when a request fails: RFC 9457 problem+json with a sentence that says what is wrong and what to do. No other place answers 429 or 503: each says when
+/// to come back.
+/// </summary>
 internal static class ApiProblem
 {
-    /// <summary>Nothing is lost by asking again after so many seconds.</summary>
-    public const string RetryAfterSeconds = "1";
+    // Nothing is lost by asking again after so many seconds.
+    private const string RetryAfterSeconds = "1";
 
-    /// <summary>The problem as a result.</summary>
+    /// <summary>Writes the problem.</summary>
+    /// <param name="context">The request.</param>
     /// <param name="status">400–599.</param>
     /// <param name="detail">The sentence.</param>
     /// <param name="field">The field or parameter that is wrong, or null.</param>
     /// <param name="outcome">Of a publish: <c>not_accepted</c> or <c>unknown</c>; or null.</param>
-    public static ProblemHttpResult Of(int status, string detail, string? field = null, string? outcome = null)
+    public static Task Write(HttpContext context, int status, string detail, string? field = null, string? outcome = null)
     {
+        SayWhenToComeBack(context.Response, status);
         Dictionary<string, object?>? extensions = null;
         if (field is not null)
             (extensions = [])["field"] = field;
         if (outcome is not null)
             (extensions ??= [])["outcome"] = outcome;
-        return TypedResults.Problem(detail, statusCode: status, extensions: extensions);
+        return TypedResults.Problem(detail, statusCode: status, extensions: extensions).ExecuteAsync(context);
     }
 
-    /// <summary>Writes the problem; a 429 and a 503 say when to come back.</summary>
-    public static Task Write(HttpContext context, int status, string detail, string? field = null, string? outcome = null)
+    /// <summary>Of an answer that is no problem+json: adds Retry-After to a 429 and a 503.</summary>
+    public static void SayWhenToComeBack(HttpResponse response, int status)
     {
         if (status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable)
-            context.Response.Headers.RetryAfter = RetryAfterSeconds;
-        return Of(status, detail, field, outcome).ExecuteAsync(context);
+            response.Headers.RetryAfter = RetryAfterSeconds;
     }
 
     /// <summary>A silo or grain does not answer.</summary>

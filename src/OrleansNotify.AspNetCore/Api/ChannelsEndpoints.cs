@@ -13,16 +13,13 @@ namespace OrleansNotify.AspNetCore.Api;
 
 /// <summary><c>/api/channels</c>: what lives, where a channel stands, what it keeps.</summary>
 internal sealed partial class ChannelsEndpoints(
-    IGrainFactory grains, ChannelList list, ChannelNamespaces namespaces, StatsReporter reporter, TimeProvider time, ILogger<ChannelsEndpoints> logger)
+    IGrainFactory grains, ChannelList list, ChannelNamespaces namespaces, ChannelLimitOptions limits, StatsReporter reporter, TimeProvider time, ILogger<ChannelsEndpoints> logger)
 {
     /// <summary>Channels on a page when nothing is said.</summary>
     public const int DefaultLimit = 100;
 
     /// <summary>Most channels on a page.</summary>
     public const int MaxLimit = 1000;
-
-    /// <summary>Most publications on a history page, and as many as come when nothing is said.</summary>
-    public const int MaxHistory = 300;
 
     // The count of subscriptions waits up to 1 s for silos that have not reported.
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(2);
@@ -76,7 +73,7 @@ internal sealed partial class ChannelsEndpoints(
             var text => ChannelEpoch.TryParse(text, out var parsed) ? parsed : ChannelEpoch.None, // none of ours: as foreign as any other
         };
         var since = query.Offset("since");
-        var limit = query.Count("limit", MaxHistory, 0, MaxHistory);
+        var limit = query.Count("limit", limits.HistoryPageSize, 0, limits.HistoryPageSize);
         var reverse = query.Flag("reverse");
         if (epoch is not null && since is null)
             query.Fail("since", "The parameter 'epoch' goes with 'since': together they are the position to read from.");

@@ -56,6 +56,7 @@ internal static class Health
 
     private static Task Write(HttpContext context, HealthReport report)
     {
+        ApiProblem.SayWhenToComeBack(context.Response, context.Response.StatusCode);
         var checks = report.Entries.ToDictionary(
             entry => entry.Key,
             entry => entry.Value.Status == HealthStatus.Healthy ? "healthy" : entry.Value.Description ?? entry.Value.Exception?.GetType().Name ?? "unhealthy",

@@ -16,6 +16,7 @@ using OrleansNotify.AspNetCore.Publishing;
 using OrleansNotify.AspNetCore.Security;
 using OrleansNotify.AspNetCore.Security.ApiKeys;
 using OrleansNotify.AspNetCore.Telemetry;
+using OrleansNotify.Grains.Channels;
 using Scalar.AspNetCore;
 
 namespace OrleansNotify.AspNetCore.Api;
@@ -41,6 +42,7 @@ internal static class NotifyApi
             silo.MaxEnqueuedRequestsHardLimit = limits.Value.GrainQueue - 1; // Orleans refuses what comes above it, not at it
             silo.MaxEnqueuedRequestsSoftLimit = limits.Value.GrainQueue * 2 / 5;
         });
+        services.AddOptions<ActivationOptions>().Configure<IOptions<LimitOptions>>((channels, limits) => channels.PerSecond = limits.Value.ActivationsPerSecond);
         services.AddSingleton<OriginGuard>();
         services.AddSingleton<HostGuard>();
         services.AddSingleton<SubscriptionCounts>();
@@ -87,7 +89,7 @@ internal static class NotifyApi
         MapConnections(api);
         MapUsers(api);
         MapRevocations(api);
-        MapChannels(api);
+        MapChannels(api, routes.ServiceProvider.GetRequiredService<ChannelLimitOptions>().HistoryPageSize);
         routes.MapHealthChecks("/health", Health.All);
         routes.MapHealthChecks("/health/live", Health.Live);
         routes.MapHealthChecks("/health/ready", Health.Readiness);
@@ -185,7 +187,7 @@ internal static class NotifyApi
 
     private static void MapRevocations(IEndpointRouteBuilder api)
     {
-        const string Until = "Until when the revocation is kept, in seconds since 1970: the \"exp\" of the last token it is about. Default: 30 days from now.";
+        const string Until = "Until when the revocation is kept, in seconds since 1970: the \"exp\" of the last token it is about. Default: 30 days from now, unless configured otherwise.";
         api.MapPost("/tokens/{id}/revoke", (string id, HttpRequest request, RevocationEndpoints revocations) => revocations.RevokeToken(id, request))
             .Requires(ApiScopes.Admin, everyChannel: true)
             .WithTags("Connections").WithName("revokeToken").WithSummary("Revoke a token by its id (\"jti\"): who lives by it is disconnected within 5 s (close 3500), nobody can connect with it")
@@ -198,7 +200,7 @@ internal static class NotifyApi
             .Produces<RevocationReply>().ProducesProblem(400).ProducesProblem(409).ProducesProblem(503);
     }
 
-    private static void MapChannels(IEndpointRouteBuilder api)
+    private static void MapChannels(IEndpointRouteBuilder api, int historyPageSize)
     {
         const string Encoded = "The name is percent-encoded once: '/' as %2F, '#' as %23.";
         api.MapGet("/channels", (HttpRequest request, ChannelsEndpoints channels, CancellationToken cancellationToken) => channels.List(request, cancellationToken))
@@ -219,13 +221,13 @@ internal static class NotifyApi
             .Takes(
                 ("since", JsonSchemaType.Integer, "Only publications of a higher offset."),
                 ("epoch", JsonSchemaType.String, "The epoch 'since' belongs to; when the channel has another by now, or has not come as far, the answer is 409 with its position."),
-                ("limit", JsonSchemaType.Integer, $"0 (the position alone) to {ChannelsEndpoints.MaxHistory}; default {ChannelsEndpoints.MaxHistory}."),
+                ("limit", JsonSchemaType.Integer, $"0 (the position alone) to {historyPageSize}; default {historyPageSize}."),
                 ("reverse", JsonSchemaType.Boolean, "Newest first: with a limit, the last ones."))
             .ProducesProblem(400).ProducesProblem(404).ProducesProblem(409).ProducesProblem(503)
             .AddOpenApiOperationTransformer(ApiDocument.History);
         api.MapGet("/channels/{channel}/presence", (string channel, HttpContext context, ChannelsEndpoints channels) => channels.Presence(channel, context))
             .Requires(ApiScopes.Read)
-            .WithTags("Channels").WithName("presence").WithSummary("Who is on a channel").WithDescription($"{Encoded} Beyond 1,000 members there are counts only.")
+            .WithTags("Channels").WithName("presence").WithSummary("Who is on a channel").WithDescription($"{Encoded} Beyond 1,000 members (unless configured otherwise) there are counts only.")
             .ProducesProblem(400).ProducesProblem(404).ProducesProblem(503)
             .AddOpenApiOperationTransformer(ApiDocument.Presence);
         api.MapDelete("/channels/{channel}/history", (string channel, HttpContext context, ChannelsEndpoints channels) => channels.Erase(channel, context))

@@ -8,9 +8,6 @@ namespace OrleansNotify.AspNetCore.Api;
 /// <summary><c>POST /api/tokens/{id}/revoke</c>, <c>POST /api/users/{user}/revoke</c>: cluster-wide.</summary>
 internal sealed class RevocationEndpoints(IGrainFactory grains, TokenVerifier tokens, RevocationReader revocations, TimeProvider time)
 {
-    /// <summary>How long a revocation is kept when nothing is said: no token should live longer.</summary>
-    public static readonly TimeSpan DefaultLifetime = TimeSpan.FromDays(30);
-
     /// <summary>Longest id of a token, in characters.</summary>
     public const int MaxId = 255;
 
@@ -29,7 +26,7 @@ internal sealed class RevocationEndpoints(IGrainFactory grains, TokenVerifier to
         if (!tokens.IsOn)
             return ApiProblem.Conflict("This server takes no tokens (Notify:Tokens is not configured): there is nothing to revoke.");
         var now = time.GetUtcNow();
-        var until = now + DefaultLifetime;
+        var until = now + tokens.RevocationLifetime;
         var query = new ApiQuery(request.Query);
         query.Text("expires", text =>
         {

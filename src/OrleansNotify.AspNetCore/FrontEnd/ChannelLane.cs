@@ -96,6 +96,8 @@ internal sealed partial class ChannelLane : ILaneHandler
                 Accept(name, item);
             else if (work is SweepWork)
                 Sweep();
+            else if (work is PassedWork)
+                TellPassed();
             else if (work is AttachAgain again)
                 AttachAgainInOrder(again.Channels);
             else if (work is PatternJoin join)
@@ -226,6 +228,12 @@ internal sealed partial class ChannelLane : ILaneHandler
             _channels.Remove(name);
     }
 
+    private void TellPassed()
+    {
+        foreach (var channel in _channels.Values)
+            channel.TellPassed();
+    }
+
     private void AttachAgainInOrder(IEnumerable<string> names)
     {
         // Most subscribers first: the calls are limited, and those wait longest that hurt fewest.
@@ -251,6 +259,9 @@ internal sealed record PatternJoin(PatternSubscription Subscription, NotifyFront
 
 /// <summary>A subscription to a pattern goes, from every lane.</summary>
 internal sealed record PatternLeave(PatternSubscription Subscription, NotifyFrontEnd FrontEnd, UnsubscribeCommand? Command);
+
+/// <summary>Tell filtered subscriptions where their channels are.</summary>
+internal sealed record PassedWork;
 
 /// <summary>Look for channels nobody wants.</summary>
 internal sealed record SweepWork;

@@ -114,6 +114,9 @@ internal sealed class Connection(long number, string id, string transport, DateT
     /// <summary>Set by the front-end: does the closing.</summary>
     public Action<Connection, DisconnectCode, string>? Closing { get; set; }
 
+    /// <summary>Ends the socket: our farewell is out.</summary>
+    public void CloseSink() => sink.Close();
+
     /// <summary>Ends the socket at once.</summary>
     public void Abort() => sink.Abort();
 

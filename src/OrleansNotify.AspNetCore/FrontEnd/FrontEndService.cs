@@ -22,6 +22,9 @@ internal sealed partial class FrontEndService(
     // How often channels nobody wants are looked for, in seconds.
     private const int SweepEvery = 5;
 
+    // How often filtered subscriptions are told where their channels are, in seconds (PROTOCOL: at most every 10 s).
+    private const int TellPassedEvery = 10;
+
     /// <inheritdoc />
     public override Task StartAsync(CancellationToken cancellationToken)
     {
@@ -46,6 +49,8 @@ internal sealed partial class FrontEndService(
                 beats.LookForSilence(frontEnd);
                 if (seconds % SweepEvery == 0)
                     frontEnd.Sweep();
+                if (seconds % TellPassedEvery == 0)
+                    frontEnd.TellPassed();
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {

@@ -7,15 +7,18 @@ namespace OrleansNotify.AspNetCore.FrontEnd;
 /// <summary>Where transports bring connections. The one way from any transport and codec to the channels.</summary>
 public interface INotifySessions
 {
+    /// <summary>Most publications that one <c>history</c> option or command may ask for; never changes.</summary>
+    int HistoryPageSize { get; }
+
     /// <summary>
-    /// Whether a session would be let in and onto these channels: for transports whose first answer cannot be taken back. What may change until
+    /// Whether a session would be let in, and these subscriptions allowed: for transports whose first answer cannot be taken back. What may change until
     /// <see cref="Begin"/> is checked there again.
     /// </summary>
     /// <param name="start">What the transport knows of the client.</param>
-    /// <param name="channels">Checked names.</param>
+    /// <param name="subscriptions">To channels, not patterns.</param>
     /// <param name="cancellationToken">The client has gone.</param>
     /// <returns>Null, or the first thing that is refused.</returns>
-    ValueTask<SessionRefusal?> Check(SessionStart start, IReadOnlyList<string> channels, CancellationToken cancellationToken);
+    ValueTask<SessionRefusal?> Check(SessionStart start, IReadOnlyList<SubscribeCommand> subscriptions, CancellationToken cancellationToken);
 
     /// <summary>Begins a session. Completes when it receives all that a connection gets without asking (everyone's channels, its user's own).</summary>
     /// <param name="start">What the transport knows of the client.</param>
@@ -35,7 +38,8 @@ public sealed record SessionStart(string? User, string Transport, IFrameFormat F
 /// <param name="Code">As in an <c>error</c> reply.</param>
 /// <param name="Message">For people.</param>
 /// <param name="Channel">The channel that is refused; null: the client itself.</param>
-public sealed record SessionRefusal(NotifyError Code, string Message, string? Channel = null);
+/// <param name="IsToken">Whether it is its subscription token that is refused.</param>
+public sealed record SessionRefusal(NotifyError Code, string Message, string? Channel = null, bool IsToken = false);
 
 /// <summary>One client session. Commands are handed in one at a time; replies and events leave by the sink.</summary>
 public interface INotifySession
@@ -58,7 +62,4 @@ public interface INotifySession
     /// <summary>The client has ended it, or its socket has. Counts and subscriptions go at once; what is still pending goes out until the task completes.</summary>
     /// <param name="farewell">The transport's answer to the client's own farewell, or null.</param>
     Task End(Frame? farewell);
-
-    /// <summary>Completes when a farewell of ours is on its way: the transport then waits a moment for the client's and ends the socket.</summary>
-    Task Closed { get; }
 }

@@ -41,6 +41,7 @@ internal sealed partial class LocalChannel
             Enter(subscription); // before the other goes: nobody leaves by that
             TakeOver(subscription);
         }
+        subscription.Filter = FilterFor(subscription);
         var command = subscription.Command!;
         switch (command)
         {
@@ -49,14 +50,15 @@ internal sealed partial class LocalChannel
                 break;
             case { Recover: { Epoch: { } epoch } from } when _recoverable && epoch >= _cursor.Epoch:
                 Read(subscription, epoch == _cursor.Epoch && from.Offset < _cursor.Offset
-                    ? new HistoryRequest(from.Offset, _cursor.Offset, RecoveryLimit, false, _cursor.Epoch)
+                    ? new HistoryRequest(from.Offset, _cursor.Offset, world.Limits.RecoverySize, false, _cursor.Epoch)
                     : new HistoryRequest(0, 0, 0, false, _cursor.Epoch)); // ahead of this front-end: ask the grain where the channel is
                 break;
             case { Recover: not null }:
                 Answer(subscription, _cursor.Position, recovered: false);
                 break;
             case { History: > 0 } when _recoverable && _cursor.Offset > 0:
-                Read(subscription, new HistoryRequest(0, _cursor.Offset, command.History.Value, true, _cursor.Epoch));
+                // The last few that are wanted are among the last ones, or not to be had.
+                Read(subscription, new HistoryRequest(0, _cursor.Offset, subscription.Filter is null ? command.History.Value : world.Limits.HistoryPageSize, true, _cursor.Epoch));
                 break;
             default:
                 Answer(subscription, _cursor.Position, recovered: null);
@@ -122,7 +124,7 @@ internal sealed partial class LocalChannel
         _catchingUp.Remove(subscription);
         subscription.State = SubscriptionState.Joining;
         subscription.DropHeld();
-        subscription.Has = 0;
+        subscription.Has = subscription.Told = 0;
         if (_waiting.Count == 0)
             _waitingSince = world.Time.GetTimestamp();
         _waiting.Add(subscription);
@@ -172,9 +174,11 @@ internal sealed partial class LocalChannel
 
     private void AddLive(Subscription subscription)
     {
+        var live = LiveWith(subscription.Filter);
         subscription.State = SubscriptionState.Live;
-        subscription.Index = _live.Count;
-        _live.Add(subscription);
+        subscription.Index = live.Count;
+        live.Add(subscription);
+        _liveCount++;
     }
 
     // The client's own subscription takes the place of the one it has without asking, at this very offset.
@@ -193,11 +197,7 @@ internal sealed partial class LocalChannel
     {
         if (subscription.Index >= 0)
         {
-            var last = _live[^1];
-            _live[subscription.Index] = last;
-            last.Index = subscription.Index;
-            _live.RemoveAt(_live.Count - 1);
-            subscription.Index = -1;
+            RemoveLive(subscription);
         }
         else if (!_catchingUp.Remove(subscription))
         {
@@ -215,10 +215,12 @@ internal sealed partial class LocalChannel
     private void Hold(Subscription subscription)
     {
         var connection = subscription.Connection;
-        var frame = world.Batch.FrameFor(connection.Format, subscription.State == SubscriptionState.CatchingUp && subscription.EpochSeen != EpochCount, subscription.Has, connection.Id);
+        var batch = BatchFor(subscription.Filter);
+        var frame = batch.FrameFor(connection.Format, subscription.State == SubscriptionState.CatchingUp && subscription.EpochSeen != EpochCount, subscription.Has, connection.Id);
         if (frame is null)
             return;
         subscription.EpochSeen = EpochCount;
+        subscription.Told = batch.Publications[^1].Offset;
         Hold(subscription, frame);
     }
 

@@ -23,8 +23,7 @@ internal sealed partial class LocalChannel
     {
         var patterned = PatternedOf(by.Connection);
         patterned.By.Add(by);
-        if (patterned.Delivering is null && !HasOwn(by.Connection))
-            Deliver(patterned);
+        Deliver(patterned);
     }
 
     /// <summary>The pattern no longer counts.</summary>
@@ -38,11 +37,14 @@ internal sealed partial class LocalChannel
         if (patterned.By.Count > 0)
         {
             patterned.Delivering?.By = patterned.By[0];
+            Deliver(patterned);
             return;
         }
         _patterned.Remove(by.Connection);
         if (patterned.Delivering is { } delivering)
             Remove(delivering);
+        else if (Own(by.Connection) is { } own)
+            FilterAnew(own);
     }
 
     // The connection's own subscription delivers from this very offset on.
@@ -70,12 +72,12 @@ internal sealed partial class LocalChannel
         if (ReferenceEquals(patterned.Delivering, recovering))
             return true; // once more, in another epoch
         patterned.By.Add(by);
-        var hasOwn = HasOwn(by.Connection);
-        if (hasOwn || patterned.Delivering is not null)
+        var own = Own(by.Connection);
+        if ((own ?? patterned.Delivering) is { } delivering)
         {
             recovering.State = SubscriptionState.Ended;
-            // Another pattern brought the channel meanwhile, from where it is now. (Its own subscription was answered by itself.)
-            if (!hasOwn)
+            // Another pattern brought the channel meanwhile, from where it is now; or its own subscription brought less. (That was answered by itself.)
+            if (FilterAnew(delivering) || own is null)
                 recovering.Send(by.Connection.Format.Position(name, _cursor.Position, recovered: false));
             return false;
         }
@@ -93,8 +95,7 @@ internal sealed partial class LocalChannel
             patterned.Delivering = null;
         if (!patterned.By.Contains(by))
             patterned.By.Add(by);
-        if (patterned.Delivering is null && !HasOwn(by.Connection))
-            Deliver(patterned);
+        Deliver(patterned);
     }
 
     // A channel that came to be known here by what a grain streamed unasked is due from the first of it; from where the grain stood when it began that, if less arrived.
@@ -108,13 +109,21 @@ internal sealed partial class LocalChannel
 
     // A channel that nobody asked for by its name may be forgotten when nothing comes: its grain then streams the next publication unasked again.
     private bool IsIdlePattern(TimeSpan after) =>
-        _patterned is not null && _waiting.Count == 0 && _catchingUp.Count == 0 && _live.TrueForAll(s => s.By is not null) && world.Time.GetElapsedTime(_usedAt) >= after;
+        _patterned is not null && _waiting.Count == 0 && _catchingUp.Count == 0 && AllLive.All(s => s.By is not null) && world.Time.GetElapsedTime(_usedAt) >= after;
 
+    // Whichever subscription of the connection delivers gets from here on what all of them want.
     private void Deliver(Patterned patterned)
     {
         Deliver();
-        patterned.Delivering = new Subscription(patterned.By[0].Connection, name, null) { By = patterned.By[0] };
-        AddLive(patterned.Delivering);
+        var by = patterned.By[0];
+        if ((patterned.Delivering ?? Own(by.Connection)) is { } delivering)
+        {
+            FilterAnew(delivering);
+            return;
+        }
+        delivering = patterned.Delivering = new Subscription(by.Connection, name, null) { By = by, Told = _cursor.Offset };
+        delivering.Filter = FilterFor(delivering);
+        AddLive(delivering);
     }
 
     private Patterned PatternedOf(Connection connection)
@@ -125,7 +134,6 @@ internal sealed partial class LocalChannel
         return patterned;
     }
 
-    private bool HasOwn(Connection connection) =>
-        connection.IsSubscribed(name)
-        && (_live.Exists(s => s.By is null && ReferenceEquals(s.Connection, connection)) || _catchingUp.Exists(s => s.By is null && ReferenceEquals(s.Connection, connection)));
+    private Subscription? Own(Connection connection) =>
+        connection.IsSubscribed(name) ? AllLive.Concat(_catchingUp).FirstOrDefault(s => s.By is null && ReferenceEquals(s.Connection, connection)) : null;
 }

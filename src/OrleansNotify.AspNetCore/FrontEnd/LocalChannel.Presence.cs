@@ -10,7 +10,7 @@ namespace OrleansNotify.AspNetCore.FrontEnd;
 internal sealed partial class LocalChannel
 {
     // A user's own channel has members whatever its namespace says: they are what is known of the user (Grains/Users).
-    private readonly LocalMembers? _members = world.Namespaces.HasPresence(name) || ChannelName.IsUserChannel(name, out _) ? new() : null;
+    private readonly LocalMembers? _members = world.Namespaces.HasPresence(name) || world.Namespaces.TellsJoinLeave(name) || ChannelName.IsUserChannel(name, out _) ? new() : null;
     private readonly int _limit = ChannelName.IsUserChannel(name, out _) ? world.ConnectionsPerUser : 0;
     private Watch? _watch; // null: nobody watches
     private bool _announcing;
@@ -91,7 +91,7 @@ internal sealed partial class LocalChannel
     {
         if (!subscription.Watches || _members is null)
             return true;
-        _watch ??= new();
+        _watch ??= new(world.Namespaces.PresenceListOf(name));
         _watch.By.Add(subscription);
         if (_watch.View.IsPlaced)
             return true;
@@ -179,10 +179,10 @@ internal sealed partial class LocalChannel
     }
 
     // Those who watch, what they have been told, and what they are about to be.
-    private sealed class Watch
+    private sealed class Watch(int maxListed)
     {
         public HashSet<Subscription> By { get; } = [];
-        public PresenceView View { get; } = new();
+        public PresenceView View { get; } = new(maxListed);
         public List<PresenceNews> News { get; } = [];
     }
 }

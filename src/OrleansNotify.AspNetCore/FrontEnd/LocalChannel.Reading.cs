@@ -8,8 +8,6 @@ namespace OrleansNotify.AspNetCore.FrontEnd;
 // The history a subscription asked for: read up to its place, and brought to its client before what is live.
 internal sealed partial class LocalChannel
 {
-    private const int RecoveryLimit = 300; // PROMISES, default limits: recovery
-
     // Readings of history under way; they end on any thread.
     private Dictionary<HistoryRequest, Task<HistoryPage?>>? _reads;
 
@@ -36,7 +34,7 @@ internal sealed partial class LocalChannel
         var at = new ChannelPosition(_cursor.Epoch, subscription.JoinedAt);
         if (subscription.Command!.Recover is not { } from)
         {
-            Answer(subscription, at, recovered: null, [.. page.Publications.Reverse()]); // the page is others', too
+            Answer(subscription, at, recovered: null, [.. Wanted(page).Take(subscription.Command.History!.Value).Reverse()]); // the page is others', too
         }
         else if (from.Epoch == _cursor.Epoch && from.Offset > subscription.JoinedAt)
         {
@@ -47,12 +45,14 @@ internal sealed partial class LocalChannel
         }
         else if (from.Epoch == _cursor.Epoch && page.Gapless && (ulong)page.Publications.Length == subscription.JoinedAt - from.Offset)
         {
-            Answer(subscription, at, recovered: true, page.Publications);
+            Answer(subscription, at, recovered: true, Wanted(page));
         }
         else
         {
             AnswerUnrecovered(subscription);
         }
+
+        Publication[] Wanted(HistoryPage read) => subscription.Filter is { } filter ? [.. read.Publications.Where(filter.Matches)] : read.Publications;
     }
 
     // The subscription's place is fixed: from now on live frames wait behind what is read.
@@ -117,6 +117,7 @@ internal sealed partial class LocalChannel
             ? connection.Format.Subscribed(subscription.Command!.Id.Span, name, position, _recoverable, recovered)
             : connection.Format.Position(name, position, recovered == true));
         subscription.EpochSeen = EpochCount;
+        subscription.Told = Math.Max(subscription.Told, first is { Length: > 0 } ? first[^1].Offset : position.Offset);
         if (first is not { Length: > 0 })
         {
             GoLive(subscription);

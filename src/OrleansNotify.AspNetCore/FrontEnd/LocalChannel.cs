@@ -24,6 +24,8 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
     // Of the channels that connections are on without asking: whose own subscription replaces the unasked one.
     private readonly Dictionary<Connection, Subscription>? _asked = ChannelName.IsUnlisted(name) ? [] : null;
 
+    private readonly bool _forcesRecovery = world.Namespaces.Find(name)?.ForceRecovery ?? false;
+
     private SiloAddress? _host;
     private long _number;
     private bool _recoverable;
@@ -39,9 +41,11 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
         AttachedChannels Attached,
         ConnectionTable Connections,
         ChannelNamespaces Namespaces,
+        ChannelLimitOptions Limits,
         NotifyMetrics Metrics,
         TimeProvider Time,
         EventBatch Batch,
+        EventBatch Filtered,
         Action<string, object> Post,
         Action<LocalChannel> HasDelivery,
         int ConnectionsPerUser);
@@ -50,10 +54,10 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
     public string Name => name;
 
     /// <summary>How many connections a publication goes to.</summary>
-    public int Reach => ReachesEveryone ? world.Connections.Count : _live.Count + _catchingUp.Count;
+    public int Reach => ReachesEveryone ? world.Connections.Count : _liveCount + _catchingUp.Count;
 
     /// <summary>Subscribers of any state, for the order in which channels are attached again.</summary>
-    public int Subscribers => _live.Count + _catchingUp.Count + _waiting.Count;
+    public int Subscribers => _liveCount + _catchingUp.Count + _waiting.Count;
 
     /// <summary>How many epochs have been followed: tells whether a connection has been told the one of now.</summary>
     public int EpochCount { get; private set; } = 1;
@@ -165,6 +169,8 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
                 Hold(subscription);
             if (ReachesEveryone)
                 DeliverToEveryone();
+            if (_filtered is not null)
+                DeliverFiltered();
         }
         if (at > 0)
         {
@@ -175,16 +181,18 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
     }
 
     // By several threads at once, each with subscriptions of its own; the lane waits for all of them.
-    private void Deliver(int from, int to)
+    private void Deliver(int from, int to) => Deliver(_live, world.Batch, from, to);
+
+    private void Deliver(List<Subscription> live, EventBatch batch, int from, int to)
     {
         for (var i = from; i < to; i++)
-            Deliver(_live[i]);
+            Deliver(live[i], batch);
     }
 
-    private void Deliver(Subscription subscription)
+    private void Deliver(Subscription subscription, EventBatch batch)
     {
         var connection = subscription.Connection;
-        var frame = world.Batch.FrameFor(connection.Format, subscription.EpochSeen != EpochCount, subscription.Has, connection.Id);
+        var frame = batch.FrameFor(connection.Format, subscription.EpochSeen != EpochCount, subscription.Has, connection.Id);
         if (frame is null)
             return;
         subscription.EpochSeen = EpochCount;
@@ -214,18 +222,23 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
         _repairing = false;
         EpochCount++;
         world.Metrics.EpochTold();
-        foreach (var subscription in _live)
+        BeginFiltersAnew();
+        foreach (var subscription in AllLive)
         {
-            subscription.Has = 0;
-            if (subscription.HasOptions)
+            subscription.Has = subscription.Told = 0;
+            if (IsToldPositions(subscription))
                 subscription.Send(subscription.Connection.Format.Position(name, _cursor.Position, recovered: false));
         }
         foreach (var subscription in _catchingUp.ToArray())
         {
             if (subscription.State == SubscriptionState.Reading)
                 JoinAgain(subscription); // its place was in the epoch that is over
-            else if (subscription.HasOptions)
-                Hold(subscription, subscription.Connection.Format.Position(name, _cursor.Position, recovered: false));
+            else
+            {
+                subscription.Has = subscription.Told = 0;
+                if (IsToldPositions(subscription))
+                    Hold(subscription, subscription.Connection.Format.Position(name, _cursor.Position, recovered: false));
+            }
         }
     }
 
@@ -241,7 +254,7 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
         {
             if (delay > TimeSpan.Zero)
                 await Task.Delay(delay, world.Time);
-            var page = await world.Calls.Read(name, new HistoryRequest(from.Offset, ulong.MaxValue, HistoryPageLimit, false, from.Epoch));
+            var page = await world.Calls.Read(name, new HistoryRequest(from.Offset, ulong.MaxValue, world.Limits.HistoryPageSize, false, from.Epoch));
             world.Post(name, new RepairAnswer(from, page));
         }
     }
@@ -289,10 +302,16 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
         {
             world.Metrics.GapTold();
             var position = new ChannelPosition(_cursor.Epoch, lostTo);
-            foreach (var subscription in _live.Where(s => s.HasOptions))
+            foreach (var subscription in AllLive.Where(IsToldPositions))
+            {
+                subscription.Told = lostTo;
                 subscription.Send(subscription.Connection.Format.Position(name, position, recovered: false));
-            foreach (var subscription in _catchingUp.Where(s => s.HasOptions))
+            }
+            foreach (var subscription in _catchingUp.Where(IsToldPositions))
+            {
+                subscription.Told = lostTo;
                 Hold(subscription, subscription.Connection.Format.Position(name, position, recovered: false));
+            }
         }
         _cursor.Skip(lostTo, _deliver);
         _cursor.Fill(page.Publications, _deliver);
@@ -320,9 +339,9 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
         return true;
     }
 
-    private bool IsWanted => ReachesEveryone || Subscribers > 0;
+    private bool IsToldPositions(Subscription subscription) => _forcesRecovery || subscription.HasOptions;
 
-    private const int HistoryPageLimit = 300; // PROMISES, default limits: history page
+    private bool IsWanted => ReachesEveryone || Subscribers > 0;
 
     // 0, 50 ms, 100 ms … 1.6 s: for seconds after a crash calls fail, and hundreds of channels try again at once.
     private static TimeSpan Backoff(int failures) => failures == 0 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(25 << Math.Min(failures, 6));

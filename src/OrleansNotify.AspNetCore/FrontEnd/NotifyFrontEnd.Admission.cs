@@ -8,7 +8,7 @@ namespace OrleansNotify.AspNetCore.FrontEnd;
 internal sealed partial class NotifyFrontEnd
 {
     /// <inheritdoc />
-    public async ValueTask<SessionRefusal?> Check(SessionStart start, IReadOnlyList<string> channels, CancellationToken cancellationToken)
+    public async ValueTask<SessionRefusal?> Check(SessionStart start, IReadOnlyList<SubscribeCommand> subscriptions, CancellationToken cancellationToken)
     {
         var identity = Identity.WithoutToken(start.User);
         if (_tokens.IsOn)
@@ -20,12 +20,26 @@ internal sealed partial class NotifyFrontEnd
                 return new SessionRefusal(result.Refusal.Code, result.Refusal.Sentence);
             identity = Identity.Of(result.Token, _tokens.ClockSkew);
         }
-        foreach (var channel in channels)
+        foreach (var subscription in subscriptions)
         {
-            if (_sessions.Access.Check(channel, identity, hasToken: false) is { } refusal)
-                return new SessionRefusal(refusal.Code, refusal.Message, channel);
+            if (await Check(subscription, identity, cancellationToken) is { } refusal)
+                return refusal;
         }
         return await IsOneTooMany(identity) ? new SessionRefusal(NotifyError.LimitExceeded, $"This user has {_limits.ConnectionsPerUser} connections already; close one of them first.") : null;
+    }
+
+    private async ValueTask<SessionRefusal?> Check(SubscribeCommand subscription, Identity identity, CancellationToken cancellationToken)
+    {
+        var channel = subscription.Channel;
+        if (subscription.Token is { } token)
+        {
+            if (!_tokens.IsOn)
+                return new SessionRefusal(NotifyError.NotAvailable, Session.NoTokens, channel, IsToken: true);
+            var result = await _tokens.VerifySubscription(token, identity.User, channel, cancellationToken);
+            if (!result.IsGood)
+                return new SessionRefusal(result.Refusal.Code, result.Refusal.Sentence, channel, IsToken: true);
+        }
+        return _sessions.Access.Check(channel, identity, hasToken: subscription.Token is not null) is { } refusal ? new SessionRefusal(refusal.Code, refusal.Message, channel) : null;
     }
 
     /// <summary>Lets a connection in: it is on its channels when the task completes, or soon after.</summary>

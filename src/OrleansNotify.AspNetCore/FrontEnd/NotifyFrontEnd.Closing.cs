@@ -103,7 +103,13 @@ internal sealed partial class NotifyFrontEnd
         Forget(connection);
         Metrics.Closed(code);
         LogClosed(connection.Id, (int)code, reason);
-        _ = Finish(connection, connection.Format.Close(code, reason), discardPending: code == DisconnectCode.Slow);
+        _ = SayFarewell(connection, connection.Format.Close(code, reason), discardPending: code == DisconnectCode.Slow);
+    }
+
+    private async Task SayFarewell(Connection connection, Frame? farewell, bool discardPending)
+    {
+        await Finish(connection, farewell, discardPending);
+        connection.CloseSink();
     }
 
     private async Task Finish(Connection connection, Frame? farewell, bool discardPending)

@@ -47,6 +47,7 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
         SubscriptionCounts counts,
         NotifyMetrics metrics,
         ChannelNamespaces namespaces,
+        ChannelLimitOptions channelLimits,
         ChannelPublisher publisher,
         IOwnPatterns patterns,
         TokenVerifier tokens,
@@ -58,13 +59,13 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
     {
         (_calls, _beats, _connections, _counts, _patterns, _tokens, _revoked, _watch, _limits, _time, _logger) = (calls, beats, connections, counts, patterns, tokens, revoked, watch, limits.Value, time, logger);
         Metrics = metrics;
-        _sessions = new Session.Surroundings(new ChannelAccess(namespaces), namespaces, calls, publisher, tokens, new CommandRates(_limits), _limits.SubscriptionsPerConnection);
+        _sessions = new Session.Surroundings(new ChannelAccess(namespaces), namespaces, calls, publisher, tokens, new CommandRates(_limits, time), _limits.SubscriptionsPerConnection, channelLimits.HistoryPageSize);
         // As many lanes as processors: more would only take turns.
         _lanes = new ChannelLane[Math.Max(1, Environment.ProcessorCount)];
         for (var i = 0; i < _lanes.Length; i++)
         {
             _lanes[i] = new ChannelLane(
-                hasDelivery => new LocalChannel.Surroundings(calls, attached, connections, namespaces, metrics, time, new EventBatch(metrics), Post, hasDelivery, _limits.ConnectionsPerUser), logger);
+                hasDelivery => new LocalChannel.Surroundings(calls, attached, connections, namespaces, channelLimits, metrics, time, new EventBatch(metrics), new EventBatch(metrics), Post, hasDelivery, _limits.ConnectionsPerUser), logger);
         }
     }
 
@@ -72,10 +73,16 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
     public NotifyMetrics Metrics { get; }
 
     /// <inheritdoc />
-    public bool IsReady => !_stopping && LaneOf(ChannelName.Broadcast).EveryoneReady && LaneOf(ChannelName.System).EveryoneReady;
+    public int HistoryPageSize => _sessions.HistoryPageSize;
 
     /// <inheritdoc />
-    public string Reason => _stopping ? "shutting down" : "not yet attached to the channels that reach everyone";
+    public bool IsReady => !_stopping && KnowsRevoked && LaneOf(ChannelName.Broadcast).EveryoneReady && LaneOf(ChannelName.System).EveryoneReady;
+
+    /// <inheritdoc />
+    public string Reason => _stopping ? "shutting down" : KnowsRevoked ? "not yet attached to the channels that reach everyone" : "has not read yet which tokens are revoked";
+
+    // Until then nobody gets in.
+    private bool KnowsRevoked => !_tokens.IsOn || _revoked.AreKnown;
 
     /// <inheritdoc />
     public void Receive(StreamEnvelope envelope, bool more)
@@ -128,14 +135,10 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
     }
 
     /// <summary>Lets go of channels nobody has wanted for a while.</summary>
-    public void Sweep()
-    {
-        foreach (var lane in _lanes)
-        {
-            lane.Worker.Post(new SweepWork());
-            lane.Worker.Kick(inline: false);
-        }
-    }
+    public void Sweep() => PostToAll(new SweepWork());
+
+    /// <summary>Tells filtered subscriptions where their channels are.</summary>
+    public void TellPassed() => PostToAll(new PassedWork());
 
     /// <inheritdoc />
     public async Task<INotifySession> Begin(SessionStart start, CancellationToken cancellationToken)

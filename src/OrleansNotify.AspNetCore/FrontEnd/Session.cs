@@ -15,19 +15,17 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
     // A client that sends this many bad messages in a row is not going to send a good one (PROTOCOL: persistent abuse closes).
     private const int MaxProblemsInARow = 100;
 
-    private const string NoTokens = "This server takes no tokens (Notify:Tokens is not configured).";
+    /// <summary>Why a token is refused where none are taken.</summary>
+    public const string NoTokens = "This server takes no tokens (Notify:Tokens is not configured).";
 
     private readonly CommandRates.OfConnection _rates = world.Rates.New();
     private int _problemsInARow;
 
     /// <summary>What all sessions share.</summary>
     internal sealed record Surroundings(
-        ChannelAccess Access, ChannelNamespaces Namespaces, ChannelCalls Calls, ChannelPublisher Publisher, TokenVerifier Tokens, CommandRates Rates, int MaxSubscriptions);
+        ChannelAccess Access, ChannelNamespaces Namespaces, ChannelCalls Calls, ChannelPublisher Publisher, TokenVerifier Tokens, CommandRates Rates, int MaxSubscriptions, int HistoryPageSize);
 
     private IFrameFormat Format => connection.Format;
-
-    /// <inheritdoc />
-    public Task Closed => connection.Closed;
 
     /// <inheritdoc />
     public ValueTask Handle(ClientCommand command)
@@ -169,8 +167,11 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
             Fail(command.Id, refusal.Code, refusal.Message, command.Channel);
             return;
         }
-        if (command.Presence && RefusePresence(command.Id, command.Channel))
+        if (command.Presence && !world.Namespaces.TellsJoinLeave(command.Channel))
+        {
+            Fail(command.Id, NotifyError.NotAvailable, ChannelNamespaces.NoJoinLeave, command.Channel);
             return;
+        }
         var subscription = new Subscription(connection, command.Channel, command) { Token = token, Expires = token?.Expires + world.Tokens.ClockSkew };
         if (TryAdd(subscription, command))
             frontEnd.Join(subscription);
@@ -268,7 +269,7 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
             Fail(command.Id, refusal.Code, refusal.Message, command.Channel);
             return;
         }
-        var limit = command.Limit ?? 300;
+        var limit = command.Limit ?? world.HistoryPageSize;
         var since = command.Since?.Offset ?? 0;
         var page = await world.Calls.Read(command.Channel, new HistoryRequest(since, ulong.MaxValue, limit, command.Reverse, ChannelEpoch.None));
         if (page is not { Superseded: false })

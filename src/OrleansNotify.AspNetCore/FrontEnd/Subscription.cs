@@ -33,6 +33,12 @@ internal sealed class Subscription(Connection connection, string channel, Subscr
     /// <summary>Whether it is told who comes and goes.</summary>
     public bool Watches { get; } = command?.Presence ?? false;
 
+    /// <summary>What its client asked for; null: everything.</summary>
+    public TagFilter? Wants { get; } = command?.Tags is { } tags ? new TagFilter(tags) : null;
+
+    /// <summary>What it gets of the channel, for all of its connection's subscriptions that cover it; null: everything.</summary>
+    public TagFilter? Filter { get; set; }
+
     /// <summary>Set when it is one of a pattern's channels: the pattern's subscription. The connection knows only that.</summary>
     public PatternSubscription? By { get; set; }
 
@@ -48,7 +54,7 @@ internal sealed class Subscription(Connection connection, string channel, Subscr
     /// <summary>Where it stands.</summary>
     public SubscriptionState State { get; set; } = SubscriptionState.Joining;
 
-    /// <summary>Its place in the channel's list of live subscriptions.</summary>
+    /// <summary>Its place in the channel's list of live subscriptions with this filter.</summary>
     public int Index { get; set; } = -1;
 
     /// <summary>Which of the channel's epochs the client has been told (the channel's count of epochs).</summary>
@@ -56,6 +62,9 @@ internal sealed class Subscription(Connection connection, string channel, Subscr
 
     /// <summary>The client has everything up to here already.</summary>
     public ulong Has { get; set; }
+
+    /// <summary>With a filter: the client knows how far the channel is up to here, by a position or an event that it had before its place among the live ones.</summary>
+    public ulong Told { get; set; }
 
     /// <summary>Live frames that wait behind history or recovery; null when none do.</summary>
     public Queue<Frame>? Held { get; set; }

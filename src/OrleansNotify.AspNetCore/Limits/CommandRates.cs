@@ -1,32 +1,33 @@
-using System.Threading.RateLimiting;
+using OrleansNotify.Grains.Channels;
 using OrleansNotify.Protocol;
 
 namespace OrleansNotify.AspNetCore.Limits;
 
-/// <summary>How fast clients may send commands; what all connections of a silo share. Token buckets: so many at once, and so many more a second.</summary>
+/// <summary>How fast clients may send commands; what all connections of a silo share.</summary>
 /// <param name="limits">The limits.</param>
-internal sealed class CommandRates(LimitOptions limits)
+/// <param name="time">The silo's clock.</param>
+internal sealed class CommandRates(LimitOptions limits, TimeProvider time)
 {
     // A client that goes on although so many of its commands were refused, at the pace of twice what is allowed for seconds or of a loop for a moment, will not
     // slow down (PROTOCOL: persistent abuse closes).
     private const int RefusalsAtOnce = 256;
     private const int RefusalsPerSecond = 10;
 
-    private readonly Rate _commands = new("commands", limits.CommandsPerSecond, limits.CommandBurst);
-    private readonly Rate _publishes = new("publishes", limits.PublishesPerSecond, limits.PublishBurst);
-    private readonly Rate _subscribes = new("subscribes", limits.SubscribesPerSecond, limits.SubscribeBurst);
-    private readonly Rate _refusals = new("refusals", RefusalsPerSecond, RefusalsAtOnce);
+    private readonly Rate _commands = new("commands", limits.CommandsPerSecond, limits.CommandBurst, time);
+    private readonly Rate _publishes = new("publishes", limits.PublishesPerSecond, limits.PublishBurst, time);
+    private readonly Rate _subscribes = new("subscribes", limits.SubscribesPerSecond, limits.SubscribeBurst, time);
+    private readonly Rate _refusals = new("refusals", RefusalsPerSecond, RefusalsAtOnce, time);
 
-    /// <summary>The buckets of one connection.</summary>
+    /// <summary>For one connection.</summary>
     public OfConnection New() => new(this);
 
-    /// <summary>The buckets of one connection, each made when it is first used: most connections send little. Not thread-safe.</summary>
+    /// <summary>What one connection has used. Not thread-safe.</summary>
     internal sealed class OfConnection(CommandRates rates)
     {
-        private TokenBucketRateLimiter? _commands;
-        private TokenBucketRateLimiter? _publishes;
-        private TokenBucketRateLimiter? _subscribes;
-        private TokenBucketRateLimiter? _refusals;
+        private double _commands;
+        private double _publishes;
+        private double _subscribes;
+        private double _refusals;
 
         /// <summary>Counts a command.</summary>
         /// <param name="command">The command; null: a message that is none.</param>
@@ -48,25 +49,12 @@ internal sealed class CommandRates(LimitOptions limits)
         public bool IsAbuse() => !rates._refusals.Take(ref _refusals);
     }
 
-    private sealed class Rate(string what, int perSecond, int burst)
+    private sealed class Rate(string what, int perSecond, int burst, TimeProvider time)
     {
-        private readonly TokenBucketRateLimiterOptions _options = new()
-        {
-            TokenLimit = burst,
-            TokensPerPeriod = 1,
-            ReplenishmentPeriod = TimeSpan.FromSeconds(1) / perSecond,
-            QueueLimit = 0,
-            AutoReplenishment = false, // that would be a timer for each
-        };
+        private readonly RateRule _rule = new(perSecond, burst, time);
 
         public string Refusal { get; } = $"Too many {what}: {burst} at once and {perSecond} a second are allowed. Wait a moment, then go on slower.";
 
-        public bool Take(ref TokenBucketRateLimiter? bucket)
-        {
-            bucket ??= new TokenBucketRateLimiter(_options);
-            bucket.TryReplenish();
-            using var lease = bucket.AttemptAcquire();
-            return lease.IsAcquired;
-        }
+        public bool Take(ref double usedUpTo) => _rule.TryTake(ref usedUpTo);
     }
 }

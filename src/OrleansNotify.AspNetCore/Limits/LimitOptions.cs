@@ -66,6 +66,9 @@ public sealed class LimitOptions
     /// <summary>Most calls that one channel has waiting on its silo; beyond it 503 (clients: error 100), and nothing was done. Two fifths of it are logged. Default 5,000; 10 to 1,000,000.</summary>
     public int GrainQueue { get; set; } = 5_000;
 
+    /// <summary>Channels that may come to life on one silo a second, and as many at once after a pause: those nobody used for a while, and those of a silo that was killed; what moves here from a silo that stops is not counted. Beyond it 503 (clients: error 100, after 15 s of trying), and nothing was done. Default 5,000; 0 (any number) to 1,000,000.</summary>
+    public int ActivationsPerSecond { get; set; } = 5_000;
+
     /// <summary>How long a silo takes its leave of its connections when it stops. Default 20 s; 0 to 10 min.</summary>
     public TimeSpan Drain { get; set; } = TimeSpan.FromSeconds(20);
 }

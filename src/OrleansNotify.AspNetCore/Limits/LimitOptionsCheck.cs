@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using OrleansNotify.Grains.Channels;
 
 namespace OrleansNotify.AspNetCore.Limits;
 
@@ -29,9 +30,10 @@ internal sealed class LimitOptionsCheck : IValidateOptions<LimitOptions>
         Check(failures, nameof(options.PongTimeout), options.PongTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5));
         Check(failures, nameof(options.HandshakeTimeout), options.HandshakeTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5));
         Check(failures, nameof(options.ConnectionsPerSilo), options.ConnectionsPerSilo, 1, 10_000_000);
-        Check(failures, nameof(options.ConnectionsPerUser), options.ConnectionsPerUser, 1, 1_000);
+        Check(failures, nameof(options.ConnectionsPerUser), options.ConnectionsPerUser, 1, ChannelNamespaces.MaxUserConnections);
         Check(failures, nameof(options.HandshakesAtOnce), options.HandshakesAtOnce, 1, 1_000_000);
         Check(failures, nameof(options.GrainQueue), options.GrainQueue, 10, 1_000_000);
+        Check(failures, nameof(options.ActivationsPerSecond), options.ActivationsPerSecond, 0, 1_000_000);
         Check(failures, nameof(options.Drain), options.Drain, TimeSpan.Zero, TimeSpan.FromMinutes(10));
         if (options.BatchBytes < options.BodyBytes)
             failures.Add($"{Path(nameof(options.BatchBytes))} ({options.BatchBytes}) must be at least {Path(nameof(options.BodyBytes))} ({options.BodyBytes}).");

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using OrleansNotify.Protocol;
 
 namespace OrleansNotify.AspNetCore.Publishing;
 
@@ -8,7 +9,9 @@ namespace OrleansNotify.AspNetCore.Publishing;
 /// <param name="startedAt">Timestamp.</param>
 internal sealed class PublishCall(string channel, PendingPublication[] items, long startedAt)
 {
-    private volatile bool _isAbandoned;
+    private const int UnderWay = 0, Refused = 1, Abandoned = 2;
+
+    private int _state;
 
     /// <summary>The channel.</summary>
     public string Channel => channel;
@@ -19,12 +22,18 @@ internal sealed class PublishCall(string channel, PendingPublication[] items, lo
     /// <summary>Timestamp.</summary>
     public long StartedAt => startedAt;
 
-    /// <summary>True once its deadline has passed and its publishers were answered.</summary>
-    public bool IsAbandoned
-    {
-        get => _isAbandoned;
-        set => _isAbandoned = value;
-    }
+    /// <summary>What its publishers are told when its deadline has passed.</summary>
+    public PublishRefusal Outcome { get; private set; }
+
+    /// <summary>Nothing of it was accepted and nothing of it is under way, until <see cref="TryGoOn"/>.</summary>
+    public void Pause() => Interlocked.CompareExchange(ref _state, Refused, UnderWay);
+
+    /// <summary>It is about to be made again.</summary>
+    /// <returns>False: its publishers have been answered meanwhile.</returns>
+    public bool TryGoOn() => Interlocked.CompareExchange(ref _state, UnderWay, Refused) != Abandoned;
+
+    /// <summary>Its deadline has passed.</summary>
+    public void Abandon() => Outcome = Interlocked.Exchange(ref _state, Abandoned) == Refused ? PublishRefusal.NotAccepted : PublishRefusal.Unknown;
 }
 
 /// <summary>A lane that waits for publishers who have just been answered.</summary>
@@ -144,7 +153,7 @@ internal sealed class ChannelLanes
                 lane.TakeWaiting(before, unsent);
                 if (lane.Current.StartedAt >= before)
                     continue;
-                lane.Current.IsAbandoned = true;
+                lane.Current.Abandon();
                 if (lane.Current.Items.Length > 0) // a lane that gathers has none
                     abandoned.Add(lane.Current);
                 if (Advance(channel, lane, now) is { } call)

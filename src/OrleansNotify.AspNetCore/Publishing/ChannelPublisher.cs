@@ -133,17 +133,25 @@ public sealed partial class ChannelPublisher : IDisposable
         var drafts = new PublicationDraft[call.Items.Length];
         for (var i = 0; i < drafts.Length; i++)
             drafts[i] = call.Items[i].Draft;
-        var sent = await SendOnce(call.Channel, drafts).ConfigureAwait(false);
-        // Nothing was numbered, so nothing can be doubled, or all have keys and a repeat is known; and nothing of this channel has overtaken: it has one
-        // call in flight.
-        for (var retry = 0; (IsNotAccepted(sent) || IsRepeatable(sent, drafts)) && retry < (sent.Results is null ? RetryDelays.Length : RetriesOfARefusal); retry++)
+        var mayBeAccepted = false;
+        for (var retry = 0; ; retry++)
         {
+            var sent = await SendOnce(call.Channel, drafts).ConfigureAwait(false);
+            // Nothing was numbered, so nothing can be doubled, or all have keys and a repeat is known; and nothing of this channel has overtaken: it
+            // has one call in flight.
+            var isRefused = IsNotAccepted(sent);
+            if (!isRefused && !IsRepeatable(sent, drafts))
+                return sent;
+            mayBeAccepted |= !isRefused;
+            var answer = mayBeAccepted ? (null, PublishRefusal.Unknown) : sent;
+            if (retry >= (sent.Results is null ? RetryDelays.Length : RetriesOfARefusal))
+                return answer;
+            if (!mayBeAccepted)
+                call.Pause();
             await Task.Delay(TimeSpan.FromMilliseconds(RetryDelays[retry]), _time).ConfigureAwait(false);
-            if (call.IsAbandoned)
-                break;
-            sent = await SendOnce(call.Channel, drafts).ConfigureAwait(false);
+            if (!call.TryGoOn())
+                return answer;
         }
-        return sent;
     }
 
     private async ValueTask<(PublishResult[]? Results, PublishRefusal Refusal)> SendOnce(string channel, PublicationDraft[] drafts)
@@ -221,7 +229,7 @@ public sealed partial class ChannelPublisher : IDisposable
         {
             LogDeadline(call.Channel, call.Items.Length);
             foreach (var item in call.Items)
-                item.Complete(Refuse(PublishRefusal.Unknown), inline: false);
+                item.Complete(Refuse(call.Outcome), inline: false);
         }
         foreach (var item in unsent)
             item.Complete(Refuse(PublishRefusal.NotAccepted), inline: false);

@@ -37,6 +37,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     private ChannelPresence? _presence; // where somebody has been announced
     private MovedChannel? _moved;
     private Moves.Move? _move;
+    private bool _isRefused;
     private bool _isKnown;
     private bool _isRecoverable;
     private bool _hasTold;
@@ -47,6 +48,10 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _name = this.GetPrimaryKeyString();
+        // What has moved lives already; and what reaches everyone, every front-end waits for.
+        _isRefused = _moved is null && !ChannelName.ReachesEveryone(_name) && !world.Activations.TryTake();
+        if (_isRefused)
+            return;
         // Not before every front-end is known that wants it by pattern: what it accepted would be missing there.
         if (ChannelPattern.CanMatch(_name, out _))
             await world.Patterns.WhenKnown().WaitAsync(cancellationToken);
@@ -59,7 +64,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         _hosted = new HostedChannel(_name, frontEnd => GrainContext.Scheduler.QueueAction(() => Detached(frontEnd)));
         if (_moved?.Presence is { } presence)
         {
-            _presence = new ChannelPresence(_name, presence, world.Time);
+            _presence = new ChannelPresence(_name, world.Namespaces.PresenceListOf(_name), presence, world.Time);
             _hosted.PresenceVersion = _presence.Version;
             _isUserThere = _presence.HasMembers;
         }
@@ -109,6 +114,8 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         ArgumentNullException.ThrowIfNull(batch);
         foreach (var draft in batch)
             ArgumentNullException.ThrowIfNull(draft, nameof(batch));
+        if (EndIfRefused())
+            return new(Refuse(batch, PublishRefusal.NotAccepted));
         if (!_isKnown)
             return new(Refuse(batch, PublishRefusal.UnknownNamespace));
         if (batch.Length > MaxBatch || !world.Pulse.IsCertain || cancellationToken.IsCancellationRequested)
@@ -127,8 +134,12 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     }
 
     /// <inheritdoc />
-    public ValueTask<AttachReply> Attach(Attachment attachment, CancellationToken cancellationToken = default) =>
-        _durable is null ? new(Attach(attachment, IsSuperseded(attachment.SeenEpoch))) : AttachDurable(_durable, attachment);
+    public ValueTask<AttachReply> Attach(Attachment attachment, CancellationToken cancellationToken = default)
+    {
+        if (EndIfRefused())
+            return new(new AttachReply(Superseded: true, default, world.Silo.SiloAddress, Recoverable: false));
+        return _durable is null ? new(Attach(attachment, IsSuperseded(attachment.SeenEpoch))) : AttachDurable(_durable, attachment);
+    }
 
     private async ValueTask<AttachReply> AttachDurable(DurableChannel durable, Attachment attachment)
     {
@@ -149,6 +160,8 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     /// <inheritdoc />
     public ValueTask Detach(SiloAddress frontEnd, long number, CancellationToken cancellationToken = default)
     {
+        if (EndIfRefused())
+            return default;
         world.Table.Detach(_hosted!, frontEnd, number);
         Detached(frontEnd);
         return default;
@@ -165,8 +178,11 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     private bool IsAttached(SiloAddress frontEnd) => Array.Exists(_hosted!.Attachments.Current, attached => attached.FrontEnd.Address.Equals(frontEnd));
 
     /// <inheritdoc />
-    public ValueTask<HistoryPage> Read(HistoryRequest request, CancellationToken cancellationToken = default) =>
-        _durable is null ? new(Read(request, IsSuperseded(request.SeenEpoch))) : ReadDurable(_durable, request);
+    public ValueTask<HistoryPage> Read(HistoryRequest request, CancellationToken cancellationToken = default)
+    {
+        ThrowIfRefused();
+        return _durable is null ? new(Read(request, IsSuperseded(request.SeenEpoch))) : ReadDurable(_durable, request);
+    }
 
     private async ValueTask<HistoryPage> ReadDurable(DurableChannel durable, HistoryRequest request)
     {
@@ -179,12 +195,13 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         if (isSuperseded)
             return new HistoryPage(true, default, [], false);
         _hasTold = true;
-        return _sequence.Read(request);
+        return _sequence.Read(request, world.Limits);
     }
 
     /// <inheritdoc />
     public async ValueTask<ChannelPosition> GetPosition(CancellationToken cancellationToken = default)
     {
+        ThrowIfRefused();
         if (_durable is not null)
             await _durable.WhenOpen();
         _hasTold = true;
@@ -194,6 +211,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     /// <inheritdoc />
     public async ValueTask<ChannelPosition> Erase(CancellationToken cancellationToken = default)
     {
+        ThrowIfRefused();
         _hasTold = true;
         if (_durable is not null)
             await _durable.Erase();
@@ -206,17 +224,21 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     /// <inheritdoc />
     public ValueTask<PresenceReply> Announce(PresenceAnnouncement announcement, CancellationToken cancellationToken = default)
     {
-        if (!IsAttached(announcement.FrontEnd))
+        if (EndIfRefused() || !IsAttached(announcement.FrontEnd))
             return new(new PresenceReply(PresenceVerdict.NotAttached));
-        _presence ??= new ChannelPresence(_name, world.Time);
-        var reply = _presence.Take(announcement, out var change);
+        var reply = Presence.Take(announcement, out var change);
         Tell(change);
         return new(reply);
     }
 
     /// <inheritdoc />
-    public ValueTask<PresenceState> GetPresence(bool withMembers, CancellationToken cancellationToken = default) =>
-        new((_presence ??= new ChannelPresence(_name, world.Time)).State(withMembers));
+    public ValueTask<PresenceState> GetPresence(bool withMembers, CancellationToken cancellationToken = default)
+    {
+        ThrowIfRefused();
+        return new(Presence.State(withMembers));
+    }
+
+    private ChannelPresence Presence => _presence ??= new ChannelPresence(_name, world.Namespaces.PresenceListOf(_name), world.Time);
 
     // A user comes with the first of his connections, all of which are on his own channel, and goes with the last.
     private void TellUser()
@@ -287,6 +309,21 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         if (_hosted is not null)
             world.Table.Remove(_hosted);
         _move?.Dispose();
+    }
+
+    // One too many for this silo now. It ends with its first call, which learns so: had it ended when it began, its callers would be handed on to the next
+    // activation, and that one's to one more.
+    private bool EndIfRefused()
+    {
+        if (_isRefused)
+            DeactivateOnIdle();
+        return _isRefused;
+    }
+
+    private void ThrowIfRefused()
+    {
+        if (EndIfRefused())
+            throw new OrleansException("Too many channels come to life on this silo at once (Notify:Limits:ActivationsPerSecond); try again in a moment.");
     }
 
     private static PublishResult[] Refuse(PublicationDraft[] batch, PublishRefusal refusal)

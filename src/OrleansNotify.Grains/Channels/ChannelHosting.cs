@@ -16,12 +16,10 @@ namespace OrleansNotify.Grains.Channels;
 /// <summary>Puts channels into a silo.</summary>
 public static class ChannelHosting
 {
-    // ARCHITECTURE, Lifetime.
-    private static readonly TimeSpan CollectionAge = TimeSpan.FromMinutes(2);
-
     /// <summary>
     /// Adds channels, their attachments and beats; needs the streams to front-ends (<c>AddFrontEndStreams</c>) besides. Options come from
-    /// <c>Notify:Namespaces</c> (<see cref="ChannelNamespaces"/>) and <c>Notify:Beats</c> (<see cref="BeatOptions"/>); a bad value stops the host.
+    /// <c>Notify:Namespaces</c> (<see cref="ChannelNamespaces"/>), <c>Notify:Channels</c> (<see cref="ChannelLimitOptions"/>) and <c>Notify:Beats</c>
+    /// (<see cref="BeatOptions"/>); a bad value stops the host.
     /// </summary>
     /// <param name="silo">The silo. Its grain directory becomes the distributed one.</param>
     /// <param name="configuration">Where the sections are.</param>
@@ -32,7 +30,6 @@ public static class ChannelHosting
 #pragma warning restore ORLEANSEXP003
         // Zero: a dead silo's channels are back in a second instead of half a minute. Two activations at once are then possible; epochs settle it.
         silo.Configure<GrainDirectoryOptions>(directory => directory.RangeLeaseDuration = TimeSpan.Zero);
-        silo.Configure<GrainCollectionOptions>(collection => collection.ClassSpecificCollectionAge[GrainClass] = CollectionAge);
 
         var services = silo.Services;
         services.TryAddSingleton(TimeProvider.System);
@@ -41,6 +38,16 @@ public static class ChannelHosting
         services.AddSingleton<IConfigureOptions<ChannelNamespaces>>(settings);
         services.AddSingleton<IValidateOptions<ChannelNamespaces>>(settings);
         services.AddSingleton(provider => provider.GetRequiredService<IOptions<ChannelNamespaces>>().Value);
+        services.AddOptions<ChannelLimitOptions>().Bind(configuration.GetSection(ChannelLimitOptions.Section)).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<ChannelLimitOptions>, ChannelLimitOptionsLimits>();
+        services.AddSingleton(provider => provider.GetRequiredService<IOptions<ChannelLimitOptions>>().Value);
+        services.AddOptions<GrainCollectionOptions>().Configure<ChannelLimitOptions>((collection, limits) =>
+        {
+            collection.ClassSpecificCollectionAge[GrainClass] = limits.CollectAfter;
+            // How often Orleans looks; it takes no age that is not longer.
+            if (collection.CollectionQuantum > limits.CollectAfter / 2)
+                collection.CollectionQuantum = limits.CollectAfter / 2;
+        });
         services.AddOptions<BeatOptions>().Bind(configuration.GetSection(BeatOptions.Section)).ValidateOnStart();
         services.AddSingleton<IValidateOptions<BeatOptions>, BeatOptionsLimits>();
 
@@ -54,6 +61,7 @@ public static class ChannelHosting
         services.AddSingleton<AttachmentTable>();
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, BeatSender>();
         services.AddSingleton(NewPulse);
+        services.TryAddSingleton<ActivationLimit>();
         services.AddSingleton(NewEpochs);
         services.AddSingleton(NewMoves);
         services.AddSingleton<StorageBreaker>();
@@ -114,6 +122,8 @@ public static class ChannelHosting
         provider.GetRequiredService<ILocalSiloDetails>(),
         provider.GetRequiredService<SiloPulse>(),
         provider.GetRequiredService<ChannelNamespaces>(),
+        provider.GetRequiredService<ActivationLimit>(),
+        provider.GetRequiredService<ChannelLimitOptions>(),
         provider.GetRequiredService<ChannelEpochs>(),
         provider.GetRequiredService<AttachmentTable>(),
         provider.GetRequiredService<PatternReplica>(),

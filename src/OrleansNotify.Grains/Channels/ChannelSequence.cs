@@ -12,7 +12,7 @@ internal sealed class ChannelSequence
     private readonly History _history;
     private readonly IdempotencyKeys _keys;
     private readonly PublicationIds _ids = new();
-    private readonly PublishRate? _rate;
+    private readonly RateLimit? _rate;
     private ulong _numbered;
 
     /// <summary>A new sequence, at offset 0 of an epoch.</summary>
@@ -21,8 +21,8 @@ internal sealed class ChannelSequence
         Epoch = epoch;
         _time = time;
         _history = new History(options.Class == ChannelClass.Ephemeral ? 0 : options.HistorySize, options.HistoryBytes, options.HistoryTtl, time);
-        _keys = new IdempotencyKeys(time);
-        _rate = options.PublishesPerSecond > 0 ? new PublishRate(options.PublishesPerSecond, time) : null;
+        _keys = new IdempotencyKeys(options.IdempotencyKeys, options.IdempotencyTtl, time);
+        _rate = options.PublishesPerSecond > 0 ? new RateLimit(options.PublishesPerSecond, time) : null;
     }
 
     /// <summary>Goes on where <see cref="Save"/> was called on another silo.</summary>
@@ -105,9 +105,9 @@ internal sealed class ChannelSequence
     }
 
     /// <summary>Reads history, as <see cref="HistoryRequest"/> says.</summary>
-    public HistoryPage Read(HistoryRequest request)
+    public HistoryPage Read(HistoryRequest request, ChannelLimitOptions limits)
     {
-        var publications = _history.Read(request.Since, request.Until, request.Limit, request.Reverse, out var gapless);
+        var publications = _history.Read(request.Since, request.Until, Math.Min(request.Limit, limits.MaxRead), limits.PageBytes, request.Reverse, out var gapless);
         return new HistoryPage(Superseded: false, Position, publications, gapless);
     }
 

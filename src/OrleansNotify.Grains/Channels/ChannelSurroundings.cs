@@ -9,6 +9,8 @@ namespace OrleansNotify.Grains.Channels;
 /// <param name="Silo">This silo.</param>
 /// <param name="Pulse">Whether this silo may speak for its channels.</param>
 /// <param name="Namespaces">What a channel's name selects.</param>
+/// <param name="Activations">How many may come to life.</param>
+/// <param name="Limits">Limits of all of them.</param>
 /// <param name="Epochs">Makes epochs.</param>
 /// <param name="Table">Who is attached.</param>
 /// <param name="Patterns">Lets no channel live before all patterns are known.</param>
@@ -21,6 +23,8 @@ internal sealed record ChannelSurroundings(
     ILocalSiloDetails Silo,
     SiloPulse Pulse,
     ChannelNamespaces Namespaces,
+    ActivationLimit Activations,
+    ChannelLimitOptions Limits,
     ChannelEpochs Epochs,
     AttachmentTable Table,
     PatternReplica Patterns,

@@ -12,12 +12,6 @@ namespace OrleansNotify.Grains.Channels;
 /// <param name="time">Ages are measured on its monotonic clock.</param>
 internal sealed class History(int size, long maxBytes, TimeSpan ttl, TimeProvider time)
 {
-    /// <summary>Most publications of one page (PROMISES, default limits).</summary>
-    public const int PageLimit = 300;
-
-    /// <summary>Most bytes of one page, by <see cref="Cost"/>; the first publication is given in any case.</summary>
-    public const int PageBytes = 1 << 20;
-
     private const int FirstCapacity = 8;
 
     // Grows by doubling up to size: most channels never fill their ring.
@@ -105,16 +99,16 @@ internal sealed class History(int size, long maxBytes, TimeSpan ttl, TimeProvide
     /// <summary>Reads since &lt; offset ≤ until.</summary>
     /// <param name="since">Exclusive.</param>
     /// <param name="until">Inclusive.</param>
-    /// <param name="limit">At most this many; never more than <see cref="PageLimit"/>.</param>
+    /// <param name="limit">At most this many; none when it is negative.</param>
+    /// <param name="pageBytes">At most so many bytes, by <see cref="Cost"/>; the first publication is given in any case.</param>
     /// <param name="reverse">Newest first.</param>
     /// <param name="gapless">
     /// Whether nothing of the range is missing before or between the publications returned. An offset counts as missing when it was given and is
     /// no longer kept; a <paramref name="since"/> that was never given is never gapless.
     /// </param>
-    public Publication[] Read(ulong since, ulong until, int limit, bool reverse, out bool gapless)
+    public Publication[] Read(ulong since, ulong until, int limit, int pageBytes, bool reverse, out bool gapless)
     {
         Trim(time.GetTimestamp());
-        limit = Math.Clamp(limit, 0, PageLimit);
         until = Math.Min(until, Top);
         if (since >= until)
         {
@@ -128,14 +122,14 @@ internal sealed class History(int size, long maxBytes, TimeSpan ttl, TimeProvide
             gapless = false;
             return [];
         }
-        var page = new Publication[(int)Math.Min((ulong)limit, until - first + 1)];
+        var page = new Publication[(int)Math.Min((ulong)Math.Max(limit, 0), until - first + 1)];
         var taken = 0;
         var bytes = 0;
         for (; taken < page.Length; taken++)
         {
             var publication = At((int)((reverse ? until - (ulong)taken : first + (ulong)taken) - Oldest)).Publication;
             bytes += Cost(publication);
-            if (taken > 0 && bytes > PageBytes)
+            if (taken > 0 && bytes > pageBytes)
                 break;
             page[taken] = publication;
         }

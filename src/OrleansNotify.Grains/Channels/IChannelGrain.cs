@@ -61,7 +61,7 @@ public readonly record struct Attachment(
     [property: Id(3)] ulong SeenOffset = 0);
 
 /// <summary>Answer to an attach.</summary>
-/// <param name="Superseded">True: this activation is of a lower epoch than the caller has seen; it has ended itself, call again.</param>
+/// <param name="Superseded">True: this activation is of a lower epoch than the caller has seen, or one too many for its silo now (<see cref="ActivationLimit"/>); it has ended itself, call again.</param>
 /// <param name="Position">Everything behind it will come through the stream.</param>
 /// <param name="Host">The silo the channel lives on, whose beats cover this attachment.</param>
 /// <param name="Recoverable">Whether the channel keeps history.</param>
@@ -77,7 +77,7 @@ public sealed record AttachReply(
 /// <summary>Asks for publications with Since &lt; offset ≤ Until of the current epoch.</summary>
 /// <param name="Since">Exclusive; 0 reads from the oldest kept.</param>
 /// <param name="Until">Inclusive; <see cref="ulong.MaxValue"/> for the newest.</param>
-/// <param name="Limit">At most this many. Not above the page limit of 300; 0 asks for the position alone.</param>
+/// <param name="Limit">At most this many, and never more than a page or a recovery may have (<see cref="ChannelLimitOptions"/>); 0 asks for the position alone.</param>
 /// <param name="Reverse">Newest first: with a limit, the last ones.</param>
 /// <param name="SeenEpoch">As in <see cref="Attachment"/>.</param>
 [GenerateSerializer, Immutable, Alias("notify.HistoryRequest")]
@@ -91,7 +91,7 @@ public readonly record struct HistoryRequest(
 /// <summary>A part of a channel's history.</summary>
 /// <param name="Superseded">As in <see cref="AttachReply"/>; nothing else is set then.</param>
 /// <param name="Position">Where the channel stands.</param>
-/// <param name="Publications">In the order asked for; ends early at the limit or at 1 MiB of payloads.</param>
+/// <param name="Publications">In the order asked for; ends early at the limit or at <see cref="ChannelLimitOptions.PageBytes"/>.</param>
 /// <param name="Gapless">True when nothing in the range asked for is missing before or between the publications returned (history still reached Since).</param>
 [GenerateSerializer, Immutable, Alias("notify.HistoryPage")]
 public sealed record HistoryPage(

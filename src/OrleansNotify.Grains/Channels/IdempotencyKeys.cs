@@ -1,18 +1,14 @@
 namespace OrleansNotify.Grains.Channels;
 
 /// <summary>
-/// What was published under which idempotency key, for the channel's last 10,000 keys of the last 5 minutes (PROMISES P5). A repeat does not make
-/// a key younger. Not thread-safe: the channel's grain is its only user.
+/// What was published under which idempotency key, for the channel's last keys of the last minutes (PROMISES P5). A repeat does not make a key younger.
+/// Not thread-safe: the channel's grain is its only user.
 /// </summary>
+/// <param name="limit">At most this many keys.</param>
+/// <param name="ttl">None older than this.</param>
 /// <param name="time">Ages are measured on its monotonic clock.</param>
-internal sealed class IdempotencyKeys(TimeProvider time)
+internal sealed class IdempotencyKeys(int limit, TimeSpan ttl, TimeProvider time)
 {
-    /// <summary>At most this many keys of a channel (PROMISES, default limits).</summary>
-    public const int Limit = 10_000;
-
-    /// <summary>How long a key is known (PROMISES, default limits).</summary>
-    public static readonly TimeSpan Ttl = TimeSpan.FromMinutes(5);
-
     // Made with the first key: most channels never see one.
     private Dictionary<string, Known>? _known;
     private Queue<string>? _byAge;
@@ -26,7 +22,7 @@ internal sealed class IdempotencyKeys(TimeProvider time)
     {
         get
         {
-            var left = Count == 0 ? TimeSpan.Zero : Ttl - time.GetElapsedTime(_newestAt);
+            var left = Count == 0 ? TimeSpan.Zero : ttl - time.GetElapsedTime(_newestAt);
             return left > TimeSpan.Zero ? left : TimeSpan.Zero;
         }
     }
@@ -61,7 +57,7 @@ internal sealed class IdempotencyKeys(TimeProvider time)
     {
         _known ??= new(StringComparer.Ordinal);
         _byAge ??= new();
-        if (_known.Count == Limit)
+        if (_known.Count == limit)
             _known.Remove(_byAge.Dequeue());
         _known.Add(key, known);
         _byAge.Enqueue(key);
@@ -81,7 +77,7 @@ internal sealed class IdempotencyKeys(TimeProvider time)
 
     private void Forget(long now)
     {
-        while (_byAge!.TryPeek(out var oldest) && time.GetElapsedTime(_known![oldest].At, now) >= Ttl)
+        while (_byAge!.TryPeek(out var oldest) && time.GetElapsedTime(_known![oldest].At, now) >= ttl)
             _known.Remove(_byAge.Dequeue());
     }
 

@@ -38,6 +38,8 @@ internal sealed class NamespaceSettings(IConfiguration configuration) : IConfigu
                 problems.Add($"{Section}:{key}: a namespace is 1 to {ChannelName.MaxNamespaceLength} of A-Z a-z 0-9 _ -.");
             if (!Enum.IsDefined(settings.Class))
                 problems.Add($"{Section}:{key}:{nameof(NamespaceOptions.Class)} ({settings.Class}) must be one of {string.Join(", ", Enum.GetNames<ChannelClass>())}.");
+            if (settings is { ForceRecovery: true, Class: ChannelClass.Ephemeral })
+                problems.Add($"{Section}:{key}:{nameof(NamespaceOptions.ForceRecovery)} (true) needs {Section}:{key}:{nameof(NamespaceOptions.Class)} ({settings.Class}) to be one that keeps history.");
             var results = new List<ValidationResult>();
             Validator.TryValidateObject(settings, new ValidationContext(settings), results, validateAllProperties: true);
             problems.AddRange(results.Select(r => $"{Section}:{key}:{r.MemberNames.FirstOrDefault()}: {r.ErrorMessage}"));

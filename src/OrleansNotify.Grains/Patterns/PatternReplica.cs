@@ -3,8 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace OrleansNotify.Grains.Patterns;
 
 /// <summary>
-/// Lets no channel live on this silo before it knows all patterns. Who joins asks every front-end that was there before it; those that come later tell it by
-/// themselves, because a silo tells all that are active when it has become active itself.
+/// Lets no channel live on this silo before it knows all patterns. Who joins asks every front-end that was there before it and stays; those that come later tell it
+/// by themselves, because a silo tells all that are active when it has become active itself.
 /// </summary>
 internal sealed partial class PatternReplica(
     PatternTable table, PatternSilos silos, IGrainFactory grains, IClusterMembershipService membership, ILocalSiloDetails silo, TimeProvider time, ILogger<PatternReplica> logger)
@@ -41,7 +41,7 @@ internal sealed partial class PatternReplica(
             if (snapshot.GetSiloStatus(silo.SiloAddress) is not (SiloStatus.None or SiloStatus.Created or SiloStatus.Joining))
                 break;
         }
-        await Task.WhenAll(silos.Current.Where(other => !other.Equals(silo.SiloAddress)).Select(Ask));
+        await Task.WhenAll(silos.Current.Where(other => !other.Equals(silo.SiloAddress) && !silos.IsLeaving(other)).Select(Ask));
     }
 
     private async Task Ask(SiloAddress other)
@@ -57,12 +57,12 @@ internal sealed partial class PatternReplica(
             {
                 LogNotAnswered(other, exception);
                 await Task.Delay(Pause, time);
-                if (await silos.IsOut(other))
+                if (await silos.IsOut(other) || silos.IsLeaving(other))
                     return;
             }
         }
     }
 
-    [LoggerMessage(4002, LogLevel.Debug, "{Silo} did not tell its patterns; asked again until it does or is dead.")]
+    [LoggerMessage(4002, LogLevel.Debug, "{Silo} did not tell its patterns; asked again until it does, leaves or is dead.")]
     private partial void LogNotAnswered(SiloAddress silo, Exception exception);
 }

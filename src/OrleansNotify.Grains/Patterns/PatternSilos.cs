@@ -12,6 +12,12 @@ internal sealed class PatternSilos(IClusterMembershipService membership, ICluste
     /// <summary>Whether membership calls it dead.</summary>
     public bool IsDead(SiloAddress silo) => membership.CurrentSnapshot.GetSiloStatus(silo) == SiloStatus.Dead;
 
+    /// <summary>
+    /// Whether it is on its way out. Its clients have gone before (sockets end ahead of the silo), so it wants nothing any more; and nothing is placed on it, so it
+    /// cannot be asked. It may itself be waiting, for its channels to be taken over.
+    /// </summary>
+    public bool IsLeaving(SiloAddress silo) => membership.CurrentSnapshot.GetSiloStatus(silo) is SiloStatus.ShuttingDown or SiloStatus.Stopping;
+
     /// <summary>Whether there is no use in asking a silo that did not answer once more: it is dead, or of a version that knows no patterns (a rolling upgrade; its channels come to a silo that does).</summary>
     public async Task<bool> IsOut(SiloAddress silo)
     {

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Orleans.Storage;
 using OrleansNotify.Grains.Channels.Durable;
 
@@ -6,7 +7,7 @@ namespace OrleansNotify.Grains.Revocations;
 
 /// <summary>See <see cref="IRevocationsGrain"/>. Not reentrant: one write at a time.</summary>
 [GrainType("notify.revocations"), KeepAlive]
-internal sealed class RevocationsGrain(IServiceProvider services, TimeProvider time) : Grain, IRevocationsGrain
+internal sealed partial class RevocationsGrain(IServiceProvider services, TimeProvider time, ILogger<RevocationsGrain> logger) : Grain, IRevocationsGrain
 {
     private const string StateName = "revocations";
 
@@ -45,7 +46,7 @@ internal sealed class RevocationsGrain(IServiceProvider services, TimeProvider t
     {
         var now = time.GetUtcNow();
         _list.DropEnded(now);
-        await Add([.. known.Where(revocation => revocation.Until > now && _list.HasRoom(revocation.Kind, revocation.Name))]);
+        await Add([.. known.Where(revocation => revocation.Until > now)]);
     }
 
     // Stored first: what has been answered survives. Of two activations the store lets one write; the other ends and reads.
@@ -55,8 +56,16 @@ internal sealed class RevocationsGrain(IServiceProvider services, TimeProvider t
         foreach (var revocation in _list.All)
             next.Add(revocation);
         var isNews = false;
+        var left = 0;
         foreach (var revocation in revocations)
-            isNews |= next.Add(revocation);
+        {
+            if (next.HasRoom(revocation.Kind, revocation.Name)) // beside those before it: a record that is too large the store never takes
+                isNews |= next.Add(revocation);
+            else
+                left++;
+        }
+        if (left > 0)
+            LogFull(left);
         if (!isNews)
             return;
         if (_storage is not null)
@@ -72,9 +81,12 @@ internal sealed class RevocationsGrain(IServiceProvider services, TimeProvider t
                 throw;
             }
         }
-        foreach (var revocation in revocations)
+        foreach (var revocation in next.All)
             _list.Add(revocation);
     }
+
+    [LoggerMessage(2040, LogLevel.Error, "The list of revoked tokens is full: {Count} that silos remember have no room. Those silos go on refusing them, others do not.")]
+    private partial void LogFull(int count);
 }
 
 /// <summary>The record of the store.</summary>

@@ -5,9 +5,6 @@ namespace OrleansNotify.Protocol.Json;
 /// <summary>Reads one JSON text message from a client.</summary>
 public static class JsonCommandReader
 {
-    /// <summary>Most publications that one <c>history</c> option or command may ask for.</summary>
-    public const int MaxHistory = 300;
-
     /// <summary>Most channels whose positions the <c>recover</c> option of a pattern may list.</summary>
     public const int MaxRecoveries = 300;
 
@@ -19,9 +16,10 @@ public static class JsonCommandReader
 
     /// <summary>Reads a command.</summary>
     /// <param name="utf8">The whole message. Nothing of it is referenced afterwards: what is kept is copied.</param>
+    /// <param name="maxHistory">Most publications that one <c>history</c> option or command may ask for.</param>
     /// <param name="command">The command, or null.</param>
     /// <param name="problem">What to answer instead; its id is echoed where it could be read.</param>
-    public static bool TryRead(ReadOnlySpan<byte> utf8, [NotNullWhen(true)] out ClientCommand? command, out CommandProblem problem)
+    public static bool TryRead(ReadOnlySpan<byte> utf8, int maxHistory, [NotNullWhen(true)] out ClientCommand? command, out CommandProblem problem)
     {
         command = null;
         problem = default;
@@ -35,7 +33,7 @@ public static class JsonCommandReader
             problem = new CommandProblem(default, NotifyError.BadRequest, "A message must be one JSON object, such as {\"type\":\"ping\"}.");
             return false;
         }
-        var reading = new Reading(new CommandFields(utf8, stackalloc CommandFields.Slice[CommandFields.Count]), shape);
+        var reading = new Reading(new CommandFields(utf8, stackalloc CommandFields.Slice[CommandFields.Count]), shape, maxHistory);
         command = reading.Read();
         if (command is null)
             problem = new CommandProblem(reading.Id, reading.Code, reading.Problem);
@@ -43,7 +41,7 @@ public static class JsonCommandReader
     }
 
     /// <summary>One message on its way to a command. A method that returns null has said why in <see cref="Problem"/>.</summary>
-    private ref struct Reading(CommandFields fields, PayloadShape dataShape)
+    private ref struct Reading(CommandFields fields, PayloadShape dataShape, int maxHistory)
     {
         private const string Types = "subscribe, unsubscribe, ping, publish, history, presence, presence_stats, auth or refresh";
 
@@ -85,24 +83,30 @@ public static class JsonCommandReader
             RecoverFrom? recover = null;
             IReadOnlyList<ChannelRecovery> recoveries = [];
             if (!_fields.TryChannelOrPattern(out var channel, out var pattern)
-                || !_fields.TryCount(CommandField.History, MaxHistory, out var history)
+                || !_fields.TryCount(CommandField.History, maxHistory, out var history)
                 || !(pattern is null ? _fields.TryPosition(CommandField.Recover, out recover) : _fields.TryRecoveries(pattern, MaxRecoveries, out recoveries))
                 || !_fields.TryBool(CommandField.Presence, out var presence)
+                || !_fields.TryStrings(CommandField.Tags, PublicationRules.MaxTags, PublicationRules.MaxTagLength, out var tags)
                 || !_fields.TryString(CommandField.Token, MaxToken, out var token))
                 return null;
             if (history is not null && recover is not null)
                 _refusal = "\"history\" and \"recover\" exclude each other; send one of them.";
             else if (history is not null && pattern is not null)
                 _refusal = "\"history\" is for one channel; read the history of each by the command history.";
-            else if (_fields.Has(CommandField.Tags))
-                Refuse(NotifyError.NotAvailable, "Filtering by \"tags\" is not available yet in this version of the server.");
+            else if (!PublicationRules.TryCheckTags(tags, out var problem))
+                _refusal = problem;
+            else if (tags is null && _fields.Has(CommandField.Tags))
+                _refusal = "\"tags\" is empty; name at least one tag, or leave it out to get everything.";
+            else if (tags is not null && ChannelName.IsUnlisted(channel))
+                _refusal = "\"tags\" cannot narrow a channel that begins with '@' or '#': it comes without asking.";
             else if (presence == true && pattern is not null)
                 _refusal = "\"presence\" is for one channel; a pattern tells nobody's coming and going.";
             if (_refusal is not null)
                 return null;
-            return new SubscribeCommand(_id, channel, history, recover, !_id.IsEmpty || history is not null || _fields.Has(CommandField.Recover) || presence is not null || token is not null)
+            return new SubscribeCommand(_id, channel, history, recover, !_id.IsEmpty || history is not null || _fields.Has(CommandField.Recover) || presence is not null || token is not null || tags is not null)
             {
                 Token = token,
+                Tags = tags,
                 Presence = presence ?? false,
                 Pattern = pattern,
                 Recoveries = recoveries,
@@ -143,7 +147,7 @@ public static class JsonCommandReader
         private HistoryCommand? History() =>
             _fields.TryChannel(out var channel)
             && _fields.TryPosition(CommandField.Since, out var since)
-            && _fields.TryCount(CommandField.Limit, MaxHistory, out var limit)
+            && _fields.TryCount(CommandField.Limit, maxHistory, out var limit)
             && _fields.TryBool(CommandField.Reverse, out var reverse)
                 ? new HistoryCommand(_id, channel, since, limit, reverse ?? false)
                 : null;

@@ -20,8 +20,9 @@ internal sealed class ListenTrial(IConfiguration configuration, bool insecure)
     /// <summary>Tries the web's.</summary>
     /// <param name="services">The host's.</param>
     /// <param name="added">Addresses that code has added; they go before those of the configuration.</param>
+    /// <param name="bind">Whether to try that they are free; else only whether they may be listened on.</param>
     /// <exception cref="StartException">One cannot be listened on, or must not.</exception>
-    public void Check(IServiceProvider services, IEnumerable<string> added)
+    public void Check(IServiceProvider services, IEnumerable<string> added, bool bind = true)
     {
         var kestrel = configuration.GetSection(Section);
         CheckCertificate(services, kestrel.GetSection(DefaultCertificate));
@@ -33,14 +34,14 @@ internal sealed class ListenTrial(IConfiguration configuration, bool insecure)
             foreach (var name in endpoint.GetSection("Sni").GetChildren())
                 CheckCertificate(services, name.GetSection("Certificate"));
             CheckAddress(endpoint.Path, endpoint["Url"] ?? "");
-            Load(endpoint.Path, services, [.. common, .. Values(endpoint, $"Endpoints:{endpoint.Key}")]);
+            Load(endpoint.Path, services, [.. common, .. Values(endpoint, $"Endpoints:{endpoint.Key}")], bind);
         }
         if (endpoints.Count > 0)
             return;
         foreach (var (setting, address) in Addresses(added))
         {
             CheckAddress(setting, address);
-            Load(setting, services, [.. common, new("Endpoints:Url:Url", address)]);
+            Load(setting, services, [.. common, new("Endpoints:Url:Url", address)], bind);
         }
     }
 
@@ -84,11 +85,12 @@ internal sealed class ListenTrial(IConfiguration configuration, bool insecure)
             Load(certificate.Path, services, Values(certificate, DefaultCertificate), listen: null);
     }
 
-    private void Load(string setting, IServiceProvider services, IEnumerable<KeyValuePair<string, string?>> kestrel) =>
+    private void Load(string setting, IServiceProvider services, IEnumerable<KeyValuePair<string, string?>> kestrel, bool bind) =>
         Load(setting, services, kestrel, endpoint =>
         {
             ListenGuard.Check(endpoint, insecure);
-            Bind(setting, endpoint);
+            if (bind)
+                Bind(setting, endpoint);
         });
 
     private static void Load(string setting, IServiceProvider services, IEnumerable<KeyValuePair<string, string?>> kestrel, Action<IPEndPoint>? listen)

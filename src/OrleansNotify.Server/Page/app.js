@@ -7,6 +7,7 @@ import { watchStats } from './stats.js';
 
 const FIRST_CHANNEL = 'notifications';
 const STORED = 'orleansnotify.channels';
+const STORED_ACCESS = 'orleansnotify.access';
 
 const $ = (id) => document.getElementById(id);
 const connection = new NotifyConnection(socketUrl());
@@ -79,6 +80,72 @@ connection.addEventListener('error', ({ detail: { code, message } }) => events.n
 
 function plural(count, word) {
   return count === 1 ? word : `${word}s`;
+}
+
+// ---- access -----------------------------------------------------------------------------------------------------
+
+let access = storedAccess(); // {token, key}: in this tab's memory and session storage, and nowhere else
+let identity = null; // {user, expires} once the server has taken the token
+
+connection.addEventListener('identity', ({ detail }) => {
+  identity = detail;
+  $('access-problem').textContent = '';
+  $('state-text').textContent = `Connected as ${detail.user}`;
+  $('state').removeAttribute('data-refused');
+  showAccess();
+});
+connection.addEventListener('unauthorized', ({ detail: { code, message } }) => {
+  $('access-problem').textContent = access.token === '' ? 'This server asks who you are: enter a connection token.' : `The token was refused: ${message} (code ${code})`;
+  $('access').open = true;
+  if (code === 108) return; // nobody is asked here
+  $('state-text').textContent = 'Connected, but not let in';
+  $('state').toggleAttribute('data-refused', true);
+});
+connection.addEventListener('state', ({ detail: { state } }) => {
+  if (state === 'open') return;
+  identity = null;
+  $('state').removeAttribute('data-refused');
+  showAccess();
+});
+
+function showAccess() {
+  const until = identity ? new Date(identity.expires * 1000) : null;
+  const day = until?.toDateString() === new Date().toDateString() ? '' : `${until?.toLocaleDateString()} `;
+  const token = identity ? `${identity.user} until ${day}${until.toLocaleTimeString()}` : access.token === '' ? 'no token' : 'token not taken yet';
+  $('access-state').textContent = `${token}, ${access.key === '' ? 'no API key' : 'API key given'}`;
+}
+
+function use(given) {
+  const isNewToken = given.token !== access.token || identity === null;
+  access = given;
+  try {
+    sessionStorage.setItem(STORED_ACCESS, JSON.stringify(access));
+  } catch {
+    // Storage is off: good until the page is left.
+  }
+  $('access-problem').textContent = '';
+  if (isNewToken) connection.authenticate(access.token);
+  showAccess();
+  statsSoon();
+}
+
+$('access-form').addEventListener('submit', (submit) => {
+  submit.preventDefault();
+  use({ token: $('access-token').value.trim(), key: $('access-key').value.trim() });
+});
+$('access-forget').addEventListener('click', () => {
+  $('access-form').reset();
+  use({ token: '', key: '' });
+});
+
+function storedAccess() {
+  try {
+    const { token, key } = JSON.parse(sessionStorage.getItem(STORED_ACCESS));
+    if (typeof token === 'string' && typeof key === 'string') return { token, key };
+  } catch {
+    // As on a first visit.
+  }
+  return { token: '', key: '' };
 }
 
 // ---- channels ---------------------------------------------------------------------------------------------------
@@ -208,7 +275,7 @@ $('publish-form').addEventListener('submit', async (submit) => {
   showProblem(null, '');
   $('publish-button').disabled = true;
   try {
-    const { channel, offset } = await publish(new URL('api/events', document.baseURI), eventBody({ type, target, data }));
+    const { channel, offset } = await publish(new URL('api/events', document.baseURI), eventBody({ type, target, data }), { apiKey: access.key });
     $('publish-result').className = 'hint done';
     $('publish-result').textContent = `Published: ${channel}, offset ${offset}`;
   } catch (error) {
@@ -227,6 +294,8 @@ function refuse(field, problem) {
 
 $('clear').addEventListener('click', () => events.clear());
 for (const channel of storedChannels()) connection.subscribe(channel);
-const statsSoon = watchStats(new URL('api/stats', document.baseURI));
+const statsSoon = watchStats(new URL('api/stats', document.baseURI), () => access.key);
+$('access-token').value = access.token;
+$('access-key').value = access.key;
 showChannels();
-connection.connect();
+connection.authenticate(access.token);

@@ -23,6 +23,8 @@ export function isFinal(code) {
 }
 
 const TEMPORARY = new Set([100, 111]); // errors of a subscribe that are worth another try
+const UNAUTHORIZED = 101;
+const NOT_AVAILABLE = 108;
 const UNRECOVERABLE = 112;
 const MAX_RECOVERIES = 300; // positions in one subscribe to a pattern
 
@@ -31,6 +33,8 @@ const MAX_RECOVERIES = 300; // positions in one subscribe to a pattern
  * - `state` {state: connecting|open|waiting|closed, delay?, code?, reason?}
  * - `event` {channel, offset, epoch, text, message, how}: a publication; `text` is the frame as received, `how` is live, recovered or history
  * - `subscribed` {channel} · `unsubscribed` {channel} · `refused` {channel, code, message}
+ * - `identity` {user, expires}: the server takes our token; expires is in seconds since 1970
+ * - `unauthorized` {code, message}: it does not, or wants one; the channels are kept until there is one that it takes
  * - `recovered` {channel, count} · `lost` {channel, newEpoch, count?}: could not recover, because of a new epoch or because history is too short
  * - `gap` {channel, count}: publications that will not come
  * - `error` {code, message}: an error that belongs to no subscription
@@ -41,6 +45,9 @@ export class NotifyConnection extends EventTarget {
   #env;
   #socket = null;
   #opened = false;
+  #ready = false; // open, and the server knows who we are, if it wants to
+  #token = '';
+  #authId = null;
   #attempt = 0;
   #timers = new Map();
   #channels = new Map(); // name → what we know of a channel we want
@@ -71,6 +78,14 @@ export class NotifyConnection extends EventTarget {
   standing(channel) {
     const { live, epoch, offset } = this.#channels.get(channel);
     return { live, offset: epoch === null ? null : offset };
+  }
+
+  /** Says from now on, at each connect, who we are; '' says nothing. Connects anew at once. */
+  authenticate(token) {
+    this.#token = token;
+    this.#drop(1000);
+    this.#clear('retry');
+    this.connect();
   }
 
   /** Opens now; in the middle of a back-off the wait ends. Without effect while connecting or open. */
@@ -104,7 +119,7 @@ export class NotifyConnection extends EventTarget {
   subscribe(channel) {
     if (this.#channels.has(channel)) return;
     this.#channels.set(channel, newChannel());
-    if (this.#opened) this.#ask(channel);
+    if (this.#ready) this.#ask(channel);
   }
 
   /** Wants a channel no longer and forgets its position. */
@@ -125,6 +140,13 @@ export class NotifyConnection extends EventTarget {
     this.#after('steady', this.#options.steadyAfter, () => (this.#attempt = 0));
     this.#tell('state', { state: 'open' });
     this.#listen();
+    if (this.#token === '') return this.#start();
+    this.#authId = this.#nextId++;
+    return this.#send({ type: 'auth', token: this.#token, id: this.#authId });
+  }
+
+  #start() {
+    this.#ready = true;
     for (const channel of this.#channels.keys()) this.#ask(channel);
   }
 
@@ -149,7 +171,8 @@ export class NotifyConnection extends EventTarget {
   #drop(code) {
     const socket = this.#socket;
     this.#socket = null;
-    this.#opened = false;
+    this.#opened = this.#ready = false;
+    this.#authId = null;
     this.#pending.clear();
     for (const name of [...this.#timers.keys()]) if (name !== 'retry') this.#clear(name);
     for (const known of this.#channels.values()) known.live = known.asked = false;
@@ -193,9 +216,16 @@ export class NotifyConnection extends EventTarget {
       case 'event': return this.#onEvent(message, text);
       case 'subscribed': return this.#onSubscribed(message);
       case 'position': return this.#onPosition(message);
+      case 'authenticated': return this.#onAuthenticated(message);
       case 'error': return this.#onError(message);
       default: return undefined; // pong, unsubscribed, and what later versions may send
     }
+  }
+
+  #onAuthenticated({ user, expires }) {
+    this.#authId = null;
+    this.#tell('identity', { user, expires });
+    this.#start();
   }
 
   #onSubscribed({ channel, epoch, offset, id, wasRecovering, recovered }) {
@@ -257,6 +287,12 @@ export class NotifyConnection extends EventTarget {
   }
 
   #onError({ id, code, message, channel: named }) {
+    if (id !== undefined && id === this.#authId) {
+      this.#authId = null;
+      if (TEMPORARY.has(code)) return this.#abandon(message);
+      this.#tell('unauthorized', { code, message });
+      return code === NOT_AVAILABLE ? this.#start() : undefined; // nobody is asked there
+    }
     const channel = this.#pending.get(id);
     if (channel === undefined) return this.#tell('error', { code, message, channel: named });
     this.#pending.delete(id);
@@ -267,6 +303,7 @@ export class NotifyConnection extends EventTarget {
       this.#tell('lost', { channel, newEpoch: false });
       return this.#ask(channel);
     }
+    if (code === UNAUTHORIZED) return this.#tell('unauthorized', { code, message });
     if (TEMPORARY.has(code))
       return this.#after(`ask ${channel}`, backoff(known.attempt++, this.#options, this.#env.random), () => this.#ask(channel));
     this.#channels.delete(channel);

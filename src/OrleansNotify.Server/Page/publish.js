@@ -27,7 +27,7 @@ export function jsonProblem(text) {
  * Publishes and answers `{id, channel, epoch, offset}`. Throws an Error whose message a person can read. A lost connection or a 503 is tried
  * again up to twice, with the same key.
  */
-export async function publish(url, body, { fetch = globalThis.fetch, wait = delay, random = Math.random, tries = 3 } = {}) {
+export async function publish(url, body, { fetch = globalThis.fetch, wait = delay, random = Math.random, tries = 3, apiKey = '' } = {}) {
   const key = newKey();
   for (let attempt = 0; ; attempt++) {
     let problem;
@@ -35,7 +35,7 @@ export async function publish(url, body, { fetch = globalThis.fetch, wait = dela
     try {
       const response = await fetch(url, {
         method: 'POST',
-        headers: { 'Content-Type': 'application/json', 'Idempotency-Key': key },
+        headers: { 'Content-Type': 'application/json', 'Idempotency-Key': key, ...keyHeader(apiKey) },
         body,
         signal: AbortSignal.timeout(10_000),
       });
@@ -50,6 +50,11 @@ export async function publish(url, body, { fetch = globalThis.fetch, wait = dela
     if (attempt + 1 >= tries) throw new Error(problem);
     await wait(pause);
   }
+}
+
+/** How a request shows an API key; '' shows none. */
+export function keyHeader(apiKey) {
+  return apiKey === '' ? {} : { 'X-API-Key': apiKey };
 }
 
 async function describe(response) {

@@ -1,13 +1,21 @@
 // The cluster's numbers, asked for every few seconds while somebody looks.
 
+import { keyHeader } from './publish.js';
+
 const EVERY = 2_000;
 const SETTLED = 400; // by then the whole cluster counts a change
+
+const UNREADABLE = 'Statistics cannot be read at the moment.';
+const DENIED = {
+  401: 'Statistics need an API key with the scope read: enter one under Access.',
+  403: 'This API key may not read statistics: it needs the scope read, for all channels.',
+};
 
 const $ = (id) => document.getElementById(id);
 const compact = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
 
-/** Keeps the statistics up to date; returns a function that asks out of turn. One request at a time; a hidden page asks nothing. */
-export function watchStats(url) {
+/** Keeps the statistics up to date, showing the API key that `apiKey` returns; returns a function that asks out of turn. One request at a time; a hidden page asks nothing. */
+export function watchStats(url, apiKey) {
   let last = null; // the reply before, for rates
   let timer = 0;
   let asking = false;
@@ -16,15 +24,22 @@ export function watchStats(url) {
     if (asking) return;
     asking = true;
     clearTimeout(timer);
+    let problem = '';
     try {
-      const response = await fetch(url, { signal: AbortSignal.timeout(5_000), cache: 'no-store' });
-      if (!response.ok) throw new Error(`the server answered ${response.status}`);
-      const stats = { ...(await response.json()), at: performance.now() };
-      show(stats, last);
-      last = stats;
+      const response = await fetch(url, { headers: keyHeader(apiKey()), signal: AbortSignal.timeout(5_000), cache: 'no-store' });
+      if (response.ok) {
+        const stats = { ...(await response.json()), at: performance.now() };
+        show(stats, last);
+        last = stats;
+      } else {
+        problem = DENIED[response.status] ?? UNREADABLE;
+      }
     } catch {
+      problem = UNREADABLE;
+    }
+    if (problem !== '') {
       last = null;
-      note('Statistics cannot be read at the moment.');
+      note(problem);
     }
     asking = false;
     if (!document.hidden) timer = setTimeout(ask, EVERY);

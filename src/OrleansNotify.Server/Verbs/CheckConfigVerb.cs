@@ -6,6 +6,7 @@ using OrleansNotify.AspNetCore.Security.Tokens;
 using OrleansNotify.AspNetCore.Webhooks;
 using OrleansNotify.Grains.Channels;
 using OrleansNotify.Server.Hosting;
+using OrleansNotify.Server.Hosting.BackEnds;
 
 namespace OrleansNotify.Server.Verbs;
 
@@ -23,6 +24,8 @@ internal static class CheckConfigVerb
         {
             await using var app = NotifyServer.Build(args, builder => services = builder.Services);
             app.Services.GetService<IStartupValidator>()?.Validate();
+            if (Refusals(app) is { Count: > 0 } refusals)
+                throw new AggregateException(refusals);
             foreach (var line in Describe(app.Services, app.Configuration))
                 await output.WriteLineAsync(line);
             return 0;
@@ -32,6 +35,28 @@ internal static class CheckConfigVerb
             foreach (var problem in exception is OptionsValidationException && services is not null ? await All(services) ?? problems : problems)
                 await errors.WriteLineAsync(problem);
             return 1;
+        }
+    }
+
+    // Where a start would refuse to listen. Whether it is free there is no matter of the configuration: the server may be running meanwhile.
+    private static List<StartException> Refusals(WebApplication app)
+    {
+        var services = app.Services;
+        List<StartException> refusals = [];
+        Try(() => services.GetRequiredService<ListenTrial>().Check(services, app.Urls, bind: false));
+        Try(() => services.GetRequiredService<BackEndPlan>().CheckListening(services.GetRequiredService<IOptions<Orleans.Configuration.EndpointOptions>>().Value));
+        return refusals;
+
+        void Try(Action check)
+        {
+            try
+            {
+                check();
+            }
+            catch (StartException refusal)
+            {
+                refusals.Add(refusal);
+            }
         }
     }
 

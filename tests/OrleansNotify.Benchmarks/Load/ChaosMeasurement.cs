@@ -66,9 +66,7 @@ internal static class ChaosMeasurement
         while (Stopwatch.GetElapsedTime(began).TotalMinutes < minutes)
             reports.Add(await Round(random));
         var storm = await Storm(connections);
-        var table = Table(reports, storm, connections, seed, Stopwatch.GetElapsedTime(began));
-        Console.WriteLine(table);
-        await File.WriteAllTextAsync(Path.Combine(Repository.Root, "tests", "OrleansNotify.Benchmarks", "results", "chaos.md"), table);
+        await Results.WriteAsync("chaos.md", Table(reports, storm, connections, seed, Stopwatch.GetElapsedTime(began)));
     }
 
     private static async Task<HistoryReport> Round(Random random)

@@ -51,9 +51,7 @@ internal static class DurableMeasurement
                     results[name].Add(result);
             }
         }
-        var table = Table(results, rounds);
-        Console.WriteLine(table);
-        await File.WriteAllTextAsync(Path.Combine(Repository.Root, "tests", "OrleansNotify.Benchmarks", "results", "durable.md"), table);
+        await Results.WriteAsync("durable.md", Table(results, rounds));
     }
 
     private static async Task<(double One, double Many)> Measure(Action<ISiloBuilder> configure)

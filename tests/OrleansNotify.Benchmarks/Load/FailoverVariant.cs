@@ -73,15 +73,4 @@ internal sealed record FailoverVariant(string Name, string What, Action<IService
 
         public IConfiguration Configuration { get; } = new ConfigurationManager();
     }
-
-    private sealed class LastWord(Action<IServiceCollection> change) : IServiceProviderFactory<IServiceCollection>
-    {
-        public IServiceCollection CreateBuilder(IServiceCollection services) => services;
-
-        public IServiceProvider CreateServiceProvider(IServiceCollection services)
-        {
-            change(services);
-            return services.BuildServiceProvider();
-        }
-    }
 }

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using OrleansNotify.Grains.Streaming;
 using OrleansNotify.Protocol;
+using OrleansNotify.Testing;
 
 namespace OrleansNotify.Benchmarks.Micro;
 
@@ -44,9 +45,7 @@ internal static class StreamsMeasurement
             }
         }
 
-        var table = Table(results, rounds);
-        Console.WriteLine(table);
-        await File.WriteAllTextAsync(Path.Combine(RepositoryRoot(), "tests", "OrleansNotify.Benchmarks", "results", "streams.md"), table);
+        await Results.WriteAsync("streams.md", Table(results, rounds));
     }
 
     private static async Task<Round> MeasureAsync(StreamContender contender)
@@ -209,19 +208,8 @@ internal static class StreamsMeasurement
 
     private static string Commit()
     {
-        using var git = Process.Start(new ProcessStartInfo("git", ["-C", RepositoryRoot(), "describe", "--always", "--dirty"]) { RedirectStandardOutput = true });
+        using var git = Process.Start(new ProcessStartInfo("git", ["-C", Repository.Root, "describe", "--always", "--dirty"]) { RedirectStandardOutput = true });
         return git?.StandardOutput.ReadToEnd().Trim() ?? "unknown";
-    }
-
-    private static string RepositoryRoot()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "OrleansNotify.sln")))
-                return folder.FullName;
-        }
-
-        throw new DirectoryNotFoundException("Run from within the repository: OrleansNotify.sln was not found above the executable.");
     }
 
     private sealed record Round

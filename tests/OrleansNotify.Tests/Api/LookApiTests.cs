@@ -209,14 +209,16 @@ public sealed class LookApiTests : IAsyncLifetime
     [Fact]
     public async Task Metrics_count_what_happened_under_labels_from_closed_sets()
     {
-        await using var client = await _server.WebSocket.Subscribed("measured-channel");
-        await _server.Http.PublishMany("measured-channel", 1, 3);
+        // A process of its own: in this one the metrics of every server that runs beside are counted in.
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await server.WebSocket.Subscribed("measured-channel");
+        await server.Http.PublishMany("measured-channel", 1, 3);
         await client.TakeEvents(3);
         await client.Send("nonsense");
         await client.Next("error");
 
         var text = "";
-        await Until.True("the metrics have them", async () => (text = await _server.Http.GetStringAsync(new Uri("/metrics", UriKind.Relative))).Contains("notify_publications_total{otel_scope_name=\"OrleansNotify\"} 3", StringComparison.Ordinal)
+        await Until.True("the metrics have them", async () => (text = await server.Http.GetStringAsync(new Uri("/metrics", UriKind.Relative))).Contains("notify_publications_total{otel_scope_name=\"OrleansNotify\"} 3", StringComparison.Ordinal)
             && text.Contains("notify_deliveries_total{otel_scope_name=\"OrleansNotify\"} 3", StringComparison.Ordinal));
 
         Assert.Contains("notify_connections{otel_scope_name=\"OrleansNotify\"} 1", text, StringComparison.Ordinal);

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
 using Orleans.Runtime.Placement;
 using Orleans.TestingHost;
@@ -19,17 +20,22 @@ internal sealed class ChannelCluster : IAsyncDisposable
 {
     private readonly InProcessTestCluster _cluster;
 
-    private ChannelCluster(InProcessTestCluster cluster) => _cluster = cluster;
+    private ChannelCluster(InProcessTestCluster cluster, RecordedLog log) => (_cluster, Log) = (cluster, log);
+
+    /// <summary>What all silos logged at Warning and above.</summary>
+    public RecordedLog Log { get; }
 
     public IReadOnlyList<ChannelSilo> Silos => [.. _cluster.Silos.Select(s => new ChannelSilo(s))];
 
     public static async Task<ChannelCluster> StartAsync(short silos = 1, Action<ISiloBuilder>? configure = null, params (string Key, string Value)[] settings)
     {
+        var log = new RecordedLog();
         var builder = new InProcessTestClusterBuilder(silos) { Options = { ConfigureFileLogging = false, InitializeClientOnDeploy = false } };
         builder.ConfigureSiloHost((_, host) =>
             host.Configuration.AddInMemoryCollection(settings.Select(s => KeyValuePair.Create("Notify:" + s.Key, (string?)s.Value))));
         builder.ConfigureSilo((_, silo) =>
         {
+            silo.Services.AddLogging(logging => logging.AddProvider(log));
             silo.AddChannels(silo.Configuration);
             silo.Services.AddPlacementDirector<PinnedToSilo, PinnedToSiloDirector>();
             silo.Services.AddSingleton<RecordedStreams>();
@@ -45,7 +51,7 @@ internal sealed class ChannelCluster : IAsyncDisposable
         });
         var cluster = builder.Build();
         await cluster.DeployAsync();
-        var started = new ChannelCluster(cluster);
+        var started = new ChannelCluster(cluster, log);
         // A silo that asked another one before that answered asks again after 5 s. Channels of a silo that is stopped meanwhile wait for it, but not
         // for ever (MoveTargets): on a busy machine too short, and not what these tests are about.
         foreach (var silo in started.Silos)

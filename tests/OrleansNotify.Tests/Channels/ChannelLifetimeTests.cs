@@ -52,5 +52,16 @@ public sealed class ChannelLifetimeTests : IAsyncLifetime
         Assert.Empty(Silo.Table.List(null, 10));
     }
 
+    [Fact]
+    public async Task A_channel_is_collected_as_long_after_its_last_use_as_configured()
+    {
+        await using var cluster = await ChannelCluster.StartAsync(1, null, ("Channels:CollectAfter", "00:00:01"));
+        var silo = cluster.Silos[0];
+        await silo.Channel("idle").GetPosition();
+        Assert.Single(silo.Table.List(null, 10));
+
+        await Until.True("the idle one is collected", () => silo.Table.List(null, 10).Length == 0); // 2 minutes by default
+    }
+
     private string[] Alive => [.. Silo.Table.List(null, 10).Select(c => c.Name)];
 }

@@ -53,6 +53,21 @@ public sealed class ChannelSequenceTests
     }
 
     [Fact]
+    public void Keys_are_known_as_long_and_as_many_as_the_namespace_says()
+    {
+        var sequence = new ChannelSequence(new NamespaceOptions { IdempotencyKeys = 2, IdempotencyTtl = TimeSpan.FromSeconds(30) }, Epoch, _time);
+        Assert.Equal([1UL, 2, 3], Offsets("a", "b", "c"));
+        Assert.Equal([2UL, 3], Offsets("b", "c"));
+        Assert.Equal([4UL], Offsets("a")); // was the oldest
+        _time.Advance(TimeSpan.FromSeconds(30) - TimeSpan.FromTicks(1));
+        Assert.Equal([4UL], Offsets("a"));
+        _time.Advance(TimeSpan.FromTicks(1));
+        Assert.Equal([5UL], Offsets("a"));
+
+        ulong[] Offsets(params string[] keys) => [.. sequence.Number([.. keys.Select(key => Some.Draft("1", key))]).Results.Select(result => result.Position.Offset)];
+    }
+
+    [Fact]
     public void A_key_with_other_content_is_refused_and_takes_no_offset()
     {
         Publish([Some.Draft("1", "k")]);
@@ -67,11 +82,44 @@ public sealed class ChannelSequenceTests
     {
         var ephemeral = new ChannelSequence(new NamespaceOptions { Class = ChannelClass.Ephemeral }, Epoch, _time);
         ephemeral.Keep(ephemeral.Number(Some.Drafts(3)));
-        var page = ephemeral.Read(new HistoryRequest(0, ulong.MaxValue, 300, false, default));
+        var page = ephemeral.Read(new HistoryRequest(0, ulong.MaxValue, 300, false, default), new());
         Assert.Equal(3UL, page.Position.Offset);
         Assert.Empty(page.Publications);
         Assert.False(page.Gapless);
-        Assert.True(ephemeral.Read(new HistoryRequest(3, ulong.MaxValue, 300, false, default)).Gapless);
+        Assert.True(ephemeral.Read(new HistoryRequest(3, ulong.MaxValue, 300, false, default), new()).Gapless);
+    }
+
+    [Fact]
+    public void History_is_as_long_as_old_and_as_large_as_the_namespace_says()
+    {
+        Assert.Equal([8UL, 9, 10], Kept(new() { HistorySize = 3 }));
+        Assert.Equal([7UL, 8, 9, 10], Kept(new() { HistoryBytes = 5 })); // 10 is two bytes, the others one
+        Assert.Equal([6UL, 7, 8, 9, 10], Kept(new() { HistoryTtl = TimeSpan.FromSeconds(5) }));
+
+        // Ten publications, one a second, the last one now.
+        ulong[] Kept(NamespaceOptions options)
+        {
+            var sequence = new ChannelSequence(options, Epoch, _time);
+            foreach (var draft in Some.Drafts(10))
+            {
+                _time.Advance(TimeSpan.FromSeconds(1));
+                sequence.Keep(sequence.Number([draft]));
+            }
+            return [.. sequence.Read(new HistoryRequest(0, ulong.MaxValue, 300, false, default), new()).Publications.Select(publication => publication.Offset)];
+        }
+    }
+
+    [Theory]
+    [InlineData(20, 30)]
+    [InlineData(30, 20)]
+    public void A_reading_ends_at_a_page_or_a_recovery_whichever_is_larger_and_at_their_bytes(int pageSize, int recoverySize)
+    {
+        var limits = new ChannelLimitOptions { HistoryPageSize = pageSize, RecoverySize = recoverySize };
+        Publish(Some.Drafts(100));
+        Assert.Equal(30, _sequence.Read(new HistoryRequest(0, ulong.MaxValue, 10_000, false, default), limits).Publications.Length);
+        Assert.Empty(_sequence.Read(new HistoryRequest(0, ulong.MaxValue, -1, false, default), limits).Publications);
+        limits.PageBytes = 12; // 1 to 9 are a byte each, 10 is two
+        Assert.Equal(10, _sequence.Read(new HistoryRequest(0, ulong.MaxValue, 10_000, false, default), limits).Publications.Length);
     }
 
     [Fact]
@@ -91,7 +139,7 @@ public sealed class ChannelSequenceTests
         var result = Publish([Some.Draft("1", "k")]).Single();
         _sequence.Erase();
         Assert.Equal(1UL, _sequence.Position.Offset);
-        Assert.False(_sequence.Read(new HistoryRequest(0, ulong.MaxValue, 300, false, default)).Gapless);
+        Assert.False(_sequence.Read(new HistoryRequest(0, ulong.MaxValue, 300, false, default), new()).Gapless);
         Assert.Equal(result with { Repeated = true }, Publish([Some.Draft("1", "k")]).Single());
         Assert.Equal(2UL, Publish([Some.Draft("1")]).Single().Position.Offset);
     }

@@ -7,14 +7,16 @@ namespace OrleansNotify.Tests.Channels;
 
 public sealed class IdempotencyKeysTests
 {
+    private const int Limit = 100;
+    private static readonly TimeSpan Ttl = TimeSpan.FromMinutes(7);
     private readonly FakeTimeProvider _time = new();
 
     [Fact]
-    public void A_key_is_known_for_five_minutes_and_no_longer_however_often_it_is_repeated()
+    public void A_key_is_known_for_its_time_and_no_longer_however_often_it_is_repeated()
     {
-        var keys = new IdempotencyKeys(_time);
+        var keys = new IdempotencyKeys(Limit, Ttl, _time);
         Add(keys, "k", 1);
-        _time.Advance(IdempotencyKeys.Ttl - TimeSpan.FromTicks(1));
+        _time.Advance(Ttl - TimeSpan.FromTicks(1));
         Assert.True(keys.TryFind("k", _time.GetTimestamp(), out var known));
         Assert.Equal(1UL, known.Offset);
         _time.Advance(TimeSpan.FromTicks(1));
@@ -23,12 +25,12 @@ public sealed class IdempotencyKeysTests
     }
 
     [Fact]
-    public void The_oldest_key_gives_way_to_the_ten_thousand_and_first()
+    public void The_oldest_key_gives_way_to_one_too_many()
     {
-        var keys = new IdempotencyKeys(_time);
-        for (var i = 0; i <= IdempotencyKeys.Limit; i++)
+        var keys = new IdempotencyKeys(Limit, Ttl, _time);
+        for (var i = 0; i <= Limit; i++)
             Add(keys, Key(i), (ulong)i + 1);
-        Assert.Equal(IdempotencyKeys.Limit, keys.Count);
+        Assert.Equal(Limit, keys.Count);
         Assert.False(keys.TryFind(Key(0), _time.GetTimestamp(), out _));
         Assert.True(keys.TryFind(Key(1), _time.GetTimestamp(), out _));
     }
@@ -36,13 +38,13 @@ public sealed class IdempotencyKeysTests
     [Fact]
     public void Time_left_is_that_of_the_newest_key()
     {
-        var keys = new IdempotencyKeys(_time);
+        var keys = new IdempotencyKeys(Limit, Ttl, _time);
         Assert.Equal(TimeSpan.Zero, keys.TimeLeft);
         Add(keys, "a", 1);
         _time.Advance(TimeSpan.FromMinutes(1));
         Add(keys, "b", 2);
         _time.Advance(TimeSpan.FromMinutes(1));
-        Assert.Equal(TimeSpan.FromMinutes(4), keys.TimeLeft);
+        Assert.Equal(TimeSpan.FromMinutes(6), keys.TimeLeft);
         Assert.Equal([("a", TimeSpan.FromMinutes(2)), ("b", TimeSpan.FromMinutes(1))], keys.Save().Select(k => (k.Key, k.Age)));
     }
 
@@ -52,13 +54,13 @@ public sealed class IdempotencyKeysTests
         Gen.Select(Gen.Int[0, 20], Gen.Int[0, 90]).Array[1, 60].Sample(steps =>
         {
             var time = new FakeTimeProvider();
-            var keys = new IdempotencyKeys(time);
+            var keys = new IdempotencyKeys(Limit, Ttl, time);
             Dictionary<string, (ulong Offset, DateTimeOffset At)> model = [];
             var offset = 0UL;
             foreach (var (key, pause) in steps)
             {
                 time.Advance(TimeSpan.FromSeconds(pause));
-                foreach (var old in model.Where(m => time.GetUtcNow() - m.Value.At >= IdempotencyKeys.Ttl).ToArray())
+                foreach (var old in model.Where(m => time.GetUtcNow() - m.Value.At >= Ttl).ToArray())
                     model.Remove(old.Key);
                 var found = keys.TryFind(Key(key), time.GetTimestamp(), out var known);
                 Assert.Equal(model.TryGetValue(Key(key), out var expected), found);

@@ -37,11 +37,20 @@ public sealed class NamespaceSettingsTests
     [InlineData("default:HistoryBytes", "1")]
     [InlineData("default:HistoryTtl", "2.00:00:00")]
     [InlineData("chat:Class", "7")]
+    [InlineData("chat:JoinLeave", "perhaps")]
     public void A_bad_value_is_refused_by_the_settings_name(string key, string value)
     {
         var refusal = Assert.ThrowsAny<Exception>(() => Read((key, value)));
         Assert.Contains("Notify:Namespaces:" + key.Split(':')[0], refusal.Message, StringComparison.Ordinal);
         Assert.Contains(key.Split(':')[1], refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Recovery_cannot_be_forced_where_nothing_is_kept()
+    {
+        var refusal = Assert.Throws<OptionsValidationException>(() => Read(("chat:ForceRecovery", "true"), ("chat:Class", "Ephemeral")));
+        Assert.Contains("Notify:Namespaces:chat:ForceRecovery (true) needs Notify:Namespaces:chat:Class (Ephemeral)", refusal.Message, StringComparison.Ordinal);
+        Assert.True(Read(("chat:ForceRecovery", "true")).Find("chat:a")!.ForceRecovery);
     }
 
     [Theory]

@@ -145,6 +145,10 @@ public class OutboxTests
                 await Task.Yield();
         }
 
+        public void Close()
+        {
+        }
+
         public void Abort()
         {
         }
@@ -173,6 +177,10 @@ internal sealed class ManualSink : IFrameSink
     public void Complete() => AsASocketDoes(() => _write!.SetResult());
 
     public void Fail() => AsASocketDoes(() => _write!.SetException(new IOException("reset")));
+
+    public void Close()
+    {
+    }
 
     public void Abort() => Aborted = true;
 

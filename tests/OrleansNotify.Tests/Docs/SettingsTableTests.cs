@@ -28,6 +28,7 @@ public sealed class SettingsTableTests
     [
         (typeof(LimitOptions), LimitOptions.Section),
         (typeof(NamespaceOptions), "Notify:Namespaces:{name}"),
+        (typeof(ChannelLimitOptions), ChannelLimitOptions.Section),
         (typeof(ClusterOptions), ClusterOptions.Section),
         (typeof(MembershipOptions), MembershipOptions.Section),
         (typeof(StorageOptions), StorageOptions.Section),
@@ -78,7 +79,14 @@ public sealed class SettingsTableTests
     [InlineData("Notify:Limits:SubscriptionsPerConnection", "10001")]
     [InlineData("Notify:Namespaces:default:HistorySize", "0")]
     [InlineData("Notify:Namespaces:chat:HistoryTtl", "1.00:00:01")]
+    [InlineData("Notify:Namespaces:chat:IdempotencyTtl", "00:00:00.9")]
+    [InlineData("Notify:Namespaces:chat:IdempotencyKeys", "0")]
+    [InlineData("Notify:Namespaces:chat:PresenceList", "0")]
     [InlineData("Notify:Namespaces:chat:PublishesPerSecond", "100001")]
+    [InlineData("Notify:Channels:HistoryPageSize", "19")]
+    [InlineData("Notify:Channels:RecoverySize", "10001")]
+    [InlineData("Notify:Channels:PageBytes", "65535")]
+    [InlineData("Notify:Channels:CollectAfter", "00:00:00.9")]
     [InlineData("Notify:Cluster:ClusterId", "")]
     [InlineData("Notify:Cluster:Membership:ProbeTimeout", "00:00:00.1")]
     [InlineData("Notify:Storage:Path", "")]

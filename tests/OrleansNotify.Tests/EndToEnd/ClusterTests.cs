@@ -186,7 +186,7 @@ public sealed class ClusterTests : IAsyncLifetime
         Assert.True(status == 202, $"publish answered {status} twice: {answer}");
     }
 
-    private static async Task PublishUntilAccepted(HttpClient http, string channel, int n)
+    internal static async Task PublishUntilAccepted(HttpClient http, string channel, int n)
     {
         JsonElement answer = default;
         await Until.True(

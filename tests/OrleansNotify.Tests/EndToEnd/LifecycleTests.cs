@@ -33,7 +33,8 @@ public sealed class LifecycleTests
         await using var silent = await RawSocket.OpenAsync(server.WebSocket.Port);
         await silent.SendText("""{"type":"subscribe","channel":"silence"}""");
 
-        Assert.Equal((int)DisconnectCode.NoPong, await silent.ReadCloseCode(TimeSpan.FromSeconds(10)));
+        // A ping after 2 s, a second for the answer, looked for once a second; the default for the answer is 8 s.
+        Assert.Equal((int)DisconnectCode.NoPong, await silent.ReadCloseCode(TimeSpan.FromSeconds(6)));
 
         await Until.Equal((1, 1), "counts", () => server.Http.Stats("silence"));
         await server.Http.Publish("silence", """{"n":1}""");
@@ -64,6 +65,56 @@ public sealed class LifecycleTests
 
         Assert.Equal(Enumerable.Range(1, published), (await fast.TakeEvents(published)).Numbers());
         Assert.Equal((int)DisconnectCode.Slow, await slow.ReadCloseCode(TimeSpan.FromSeconds(10)));
+    }
+
+    [Fact]
+    public async Task What_waits_for_a_slow_reader_stays_within_its_outbox()
+    {
+        const int outbox = 128 << 10;
+        await using var server = await RunningServer.StartAsync(new() { ["Notify:Limits:OutboxBytes"] = $"{outbox}", ["Notify:Limits:OutboxStall"] = "00:05:00" });
+        await using var slow = await RawSocket.OpenAsync(server.WebSocket.Port);
+        await slow.SendText("""{"type":"subscribe","channel":"slow"}""");
+        await Until.Equal((1, 1), "counts", () => server.Http.Stats("slow"));
+
+        var most = await PublishUntil(server, 10_000, pending => pending is null);
+
+        // Nothing is let in that does not fit, so that the last one seen left less room than an event needs.
+        Assert.InRange(most, outbox - 10_200, outbox);
+        Assert.Equal((int)DisconnectCode.Slow, await slow.ReadCloseCode(TimeSpan.FromSeconds(10)));
+    }
+
+    [Fact]
+    public async Task A_reader_that_stands_still_is_closed_as_slow_however_much_room_its_outbox_has()
+    {
+        await using var server = await RunningServer.StartAsync(new() { ["Notify:Limits:OutboxBytes"] = $"{64 << 20}", ["Notify:Limits:OutboxStall"] = "00:00:01" });
+        await using var still = await RawSocket.OpenAsync(server.WebSocket.Port);
+        await still.SendText("""{"type":"subscribe","channel":"slow"}""");
+        await Until.Equal((1, 1), "counts", () => server.Http.Stats("slow"));
+
+        await PublishUntil(server, 60_000, pending => pending is null or > 0);
+
+        // Looked for once a second; the default is 10 s.
+        await Until.Equal((0, 0), "counts", () => server.Http.Stats("slow"), TimeSpan.FromSeconds(6));
+        Assert.Equal((int)DisconnectCode.Slow, await still.ReadCloseCode(TimeSpan.FromSeconds(10)));
+    }
+
+    // Publishes to the one subscriber of "slow" until what waits for it (null: it has gone) is enough. Returns the most that was seen waiting.
+    private static async Task<long> PublishUntil(RunningServer server, int bytes, Predicate<long?> isEnough)
+    {
+        var data = $"\"{new string('x', bytes)}\"";
+        long most = 0;
+        await Until.True(
+            "enough waits for the slow reader",
+            async () =>
+            {
+                await server.Http.Publish("slow", data);
+                var connections = (await server.Http.Get("/api/connections")).Body.GetProperty("connections");
+                long? pending = connections.GetArrayLength() == 0 ? null : connections[0].GetProperty("queued").GetInt64();
+                most = Math.Max(most, pending ?? 0);
+                return isEnough(pending);
+            },
+            TimeSpan.FromSeconds(30));
+        return most;
     }
 
     [Fact]

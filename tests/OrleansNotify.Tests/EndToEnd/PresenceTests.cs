@@ -15,6 +15,9 @@ public sealed class PresenceTests : IAsyncLifetime
         ["Notify:Tokens:Algorithms:0"] = "HS256",
         ["Notify:Tokens:HmacKeys:0"] = Convert.ToBase64String(Secret),
         ["Notify:Namespaces:room:Presence"] = "true",
+        ["Notify:Namespaces:few:Presence"] = "true",
+        ["Notify:Namespaces:few:PresenceList"] = "2",
+        ["Notify:Namespaces:default:PresenceList"] = "1",
     });
 
     public Task DisposeAsync() => _server.DisposeAsync().AsTask();
@@ -67,6 +70,35 @@ public sealed class PresenceTests : IAsyncLifetime
         Assert.Equal(
             connections.GetProperty("connections").EnumerateArray().Select(c => c.GetProperty("id").GetString()).Order(),
             http.GetProperty("members").EnumerateArray().Select(m => m.GetProperty("connection").GetString()).Order());
+    }
+
+    [Fact]
+    public async Task Beyond_as_many_members_as_the_namespace_lists_there_are_counts_only()
+    {
+        await using var alice = await Connect("alice");
+        await alice.Send(new { type = "subscribe", channel = "few:a", presence = true });
+        await alice.Next("subscribed");
+        await using var bob = await Connect("bob");
+        await bob.Subscribe("few:a");
+        await alice.Next("join");
+        Assert.Equal(2, (await Presence("few%3Aa")).GetProperty("members").GetArrayLength());
+
+        await using var carol = await Connect("carol");
+        await carol.Subscribe("few:a");
+        await Until.Equal(3, "members", async () => (await Presence("few%3Aa")).GetProperty("total").GetInt32());
+        Assert.False((await Presence("few%3Aa")).TryGetProperty("members", out _));
+        await alice.Ping();
+        Assert.Single(alice.Frames, frame => frame.Type is "join" or "leave");
+        await bob.DisposeAsync();
+        Assert.Equal("""join {"connection":"X","user":"carol"}""", Told(await alice.Next())); // what has changed meanwhile
+    }
+
+    [Fact]
+    public async Task A_user_is_known_by_all_his_connections_however_few_his_namespace_lists()
+    {
+        await using var first = await Connect("dora");
+        await using var second = await Connect("dora");
+        await Until.Equal(2, "connections of the user", async () => (await _server.Http.Get("/api/users/dora")).Body.GetProperty("connections").GetArrayLength());
     }
 
     [Theory]

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using OrleansNotify.AspNetCore.Telemetry;
 using OrleansNotify.Grains.Channels;
+using OrleansNotify.Protocol;
 using OrleansNotify.Testing;
 
 namespace OrleansNotify.Tests.EndToEnd;
@@ -84,6 +85,39 @@ public sealed class RecoveryTests : IAsyncLifetime
             await client.DisposeAsync();
         }
         Assert.Equal(1, reads);
+    }
+
+    [Fact]
+    public async Task A_new_epoch_amid_a_recovery_begins_with_its_first_publication()
+    {
+        var filler = new string('x', 20_000);
+        await using var client = await _server.WebSocket.Subscribed("filler");
+        for (var n = 1; n <= 8; n++)
+            await _server.Http.Publish("amid", $$"""{"n":{{n}},"filler":"{{filler}}"}""");
+        await using var observer = await WsClient.ConnectAsync(_server.WebSocket);
+        var epoch = (await observer.Subscribe("amid", "\"id\":1")).GetProperty("epoch").GetString()!;
+
+        // The client reads nothing, until more waits for it than a recovery is fed behind.
+        client.StopReading();
+        await Until.True("more than 64 KiB wait for the client", async () =>
+        {
+            await _server.Http.Publish("filler", $"\"{filler}\"");
+            return (await _server.Http.Get("/api/connections?channel=filler")).Body.GetProperty("connections")[0].GetProperty("queued").GetInt64() > 100_000;
+        });
+        await client.Send($$"""{"type":"subscribe","channel":"amid","recover":{"epoch":"{{epoch}}","offset":0} }""");
+        await Until.Equal(2, "subscriptions", async () => (await _server.Http.Stats("amid")).Subscriptions);
+        await using var last = await _server.WebSocket.Subscribed("amid"); // behind the client on the channel's lane
+
+        Assert.True(ChannelEpoch.TryParse(epoch, out var old));
+        var grain = _server.Services.GetRequiredService<IGrainFactory>().GetGrain<IChannelGrain>("amid");
+        Assert.True((await grain.Read(new HistoryRequest(0, 0, 0, false, old with { Random = old.Random + 1 }))).Superseded);
+        await observer.Take("position", "amid");
+        await _server.Http.PublishMany("amid", 1, 3);
+        await observer.TakeEvents(3);
+        client.ResumeReading();
+
+        var events = await client.TakeEvents(11, "amid");
+        Assert.Equal([1UL, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3], events.Offsets());
     }
 
     [Fact]

@@ -63,6 +63,10 @@ public sealed class PatternSubscriptionTests
             return ValueTask.CompletedTask;
         }
 
+        public void Close()
+        {
+        }
+
         public void Abort()
         {
         }

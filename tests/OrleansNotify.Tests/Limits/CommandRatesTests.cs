@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using OrleansNotify.AspNetCore.Limits;
 using OrleansNotify.Protocol;
 using OrleansNotify.Testing;
@@ -27,7 +28,7 @@ public class CommandRatesTests
     // What was allowed of so many at once: they take microseconds, the next token comes after a second.
     private static int Allowed(int count, params ClientCommand?[] commands)
     {
-        var rates = new CommandRates(Limits).New();
+        var rates = new CommandRates(Limits, TimeProvider.System).New();
         return Enumerable.Range(0, count).SelectMany(_ => commands).Count(command => rates.Refuse(command) is null);
     }
 
@@ -45,16 +46,37 @@ public class CommandRatesTests
     [Fact]
     public void A_refusal_says_what_is_allowed()
     {
-        var rates = new CommandRates(Limits).New();
-        var told = Enumerable.Range(0, 20).Select(_ => rates.Refuse(Publish)).ToArray();
-        Assert.Equal(new string?[] { null, null, "Too many publishes: 2 at once and 1 a second are allowed. Wait a moment, then go on slower." }, told[..3]);
-        Assert.Equal("Too many commands: 5 at once and 1 a second are allowed. Wait a moment, then go on slower.", told[^1]);
+        var (publishes, subscribes) = (Told(Publish), Told(Subscribe));
+        Assert.Equal(new string?[] { null, null, "Too many publishes: 2 at once and 1 a second are allowed. Wait a moment, then go on slower." }, publishes[..3]);
+        Assert.Equal(new string?[] { null, null, null, "Too many subscribes: 3 at once and 1 a second are allowed. Wait a moment, then go on slower." }, subscribes[..4]);
+        Assert.Equal("Too many commands: 5 at once and 1 a second are allowed. Wait a moment, then go on slower.", publishes[^1]);
+
+        static string?[] Told(ClientCommand command)
+        {
+            var rates = new CommandRates(Limits, TimeProvider.System).New();
+            return [.. Enumerable.Range(0, 20).Select(_ => rates.Refuse(command))];
+        }
+    }
+
+    [Fact]
+    public void They_come_back_one_by_one_and_never_more_than_at_once()
+    {
+        var time = new FakeTimeProvider();
+        var rates = new CommandRates(Limits, time).New();
+        Assert.Equal(5, AllowedNow());
+        foreach (var (seconds, allowed) in new[] { (1, 1), (3, 3), (0, 0), (5, 5), (3_600, 5), (0, 0) })
+        {
+            time.Advance(TimeSpan.FromSeconds(seconds));
+            Assert.Equal(allowed, AllowedNow());
+        }
+
+        int AllowedNow() => Enumerable.Range(0, 20).Count(_ => rates.Refuse(Ping) is null);
     }
 
     [Fact]
     public void One_connection_takes_nothing_from_another()
     {
-        var rates = new CommandRates(Limits);
+        var rates = new CommandRates(Limits, TimeProvider.System);
         var (one, other) = (rates.New(), rates.New());
         for (var i = 0; i < 100; i++)
             one.Refuse(Ping);
@@ -64,7 +86,7 @@ public class CommandRatesTests
     [Fact]
     public void Two_hundred_and_fifty_six_refusals_are_borne()
     {
-        var rates = new CommandRates(Limits).New();
+        var rates = new CommandRates(Limits, TimeProvider.System).New();
         Assert.Equal(256, Enumerable.Range(0, 256).Count(_ => !rates.IsAbuse()));
         Assert.InRange(Enumerable.Range(0, 256).Count(_ => !rates.IsAbuse()), 0, 10); // ten a second come back
     }

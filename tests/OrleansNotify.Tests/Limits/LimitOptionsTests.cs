@@ -16,7 +16,7 @@ public sealed class LimitOptionsTests
         Assert.Equal((128, 1048576, 10), (limits.SubscriptionsPerConnection, limits.OutboxBytes, limits.OutboxStall.TotalSeconds));
         Assert.Equal((25, 8, 10, 20), (limits.PingInterval.TotalSeconds, limits.PongTimeout.TotalSeconds, limits.HandshakeTimeout.TotalSeconds, limits.Drain.TotalSeconds));
         Assert.Equal((60, 256, 20, 20, 30, 128), (limits.CommandsPerSecond, limits.CommandBurst, limits.PublishesPerSecond, limits.PublishBurst, limits.SubscribesPerSecond, limits.SubscribeBurst));
-        Assert.Equal((100_000, 1_000, 5_000), (limits.ConnectionsPerSilo, limits.HandshakesAtOnce, limits.GrainQueue));
+        Assert.Equal((100_000, 1_000, 5_000, 5_000), (limits.ConnectionsPerSilo, limits.HandshakesAtOnce, limits.GrainQueue, limits.ActivationsPerSecond));
     }
 
     [Theory]
@@ -39,6 +39,7 @@ public sealed class LimitOptionsTests
     [InlineData("ConnectionsPerSilo", "0")]
     [InlineData("HandshakesAtOnce", "0")]
     [InlineData("GrainQueue", "9")]
+    [InlineData("ActivationsPerSecond", "-1")]
     [InlineData("Drain", "-00:00:01")]
     public void A_bad_value_is_refused_by_the_name_of_its_setting(string setting, string value)
     {

@@ -1,4 +1,7 @@
+using System.Collections.Concurrent;
+using OrleansNotify.AspNetCore.Security.ApiKeys;
 using OrleansNotify.Testing;
+using OrleansNotify.Tests.Security.Tokens;
 
 namespace OrleansNotify.Tests.Page;
 
@@ -184,6 +187,78 @@ public sealed class PageTests(Chromium chromium)
 
         Assert.Contains("code 102", await view.Notice("refused"), StringComparison.Ordinal);
         Assert.Equal(1, await view.Page.Locator("#channels li").CountAsync());
+    }
+
+    [Fact]
+    public async Task Where_tokens_and_keys_are_asked_for_they_are_entered_on_the_page_and_go_into_no_address()
+    {
+        var key = ApiKeySecret.New();
+        var token = Alice(600);
+        await using var server = await StartWithTokens(key);
+        await using var view = await chromium.OpenAsync(server.BaseAddress);
+        var addresses = new ConcurrentQueue<string>();
+        view.Page.Request += (_, request) => addresses.Enqueue(request.Url);
+        view.Page.WebSocket += (_, socket) => addresses.Enqueue(socket.Url);
+        await view.Shows("#access[open] #access-problem:has-text('This server asks who you are: enter a connection token.')");
+        await view.Shows("#stats-note:has-text('Statistics need an API key with the scope read')");
+
+        await Enter(view, "garbage", "");
+        await view.Shows("#access-problem:has-text('The token was refused:')");
+        await view.Shows("#state[data-refused] #state-text:has-text('Connected, but not let in')");
+
+        await Enter(view, token, key);
+        await view.Shows("#state-text:has-text('Connected as alice')");
+        await view.Shows("#access-state:has-text('alice until')");
+        Assert.Equal("", await view.Page.Locator("#access-problem").InnerTextAsync());
+        await view.Subscribed("notifications");
+        await view.Page.ClickAsync("#publish-button");
+        await view.Event("New update available!");
+        await Until.Equal("1", "connections", () => view.Page.Locator("#stat-connections").InnerTextAsync());
+
+        await view.Page.ReloadAsync(); // the same tab
+        await view.Shows("#state-text:has-text('Connected as alice')");
+        Assert.DoesNotContain(addresses.Append(view.Page.Url), address => address.Contains(token, StringComparison.Ordinal) || address.Contains(key, StringComparison.Ordinal));
+        var kept = await view.Page.EvaluateAsync<string>("JSON.stringify(localStorage) + document.cookie");
+        Assert.DoesNotContain(token, kept, StringComparison.Ordinal);
+        Assert.DoesNotContain(key, kept, StringComparison.Ordinal);
+
+        await view.Page.ClickAsync("#access summary");
+        await view.Page.ClickAsync("#access-forget");
+        await view.Shows("#access-problem:has-text('enter a connection token')");
+        Assert.Equal("{\"token\":\"\",\"key\":\"\"}", await view.Page.EvaluateAsync<string>("sessionStorage.getItem('orleansnotify.access')"));
+        Assert.Empty(view.Faults);
+    }
+
+    [Fact]
+    public async Task A_token_that_expires_is_told_and_a_newer_one_brings_the_channels_back()
+    {
+        await using var server = await StartWithTokens(ApiKeySecret.New());
+        await using var view = await chromium.OpenAsync(server.BaseAddress);
+        await view.Shows("#access[open]");
+        await Enter(view, Alice(6), "");
+        await view.Subscribed("notifications");
+
+        await view.Shows("#access-problem:has-text('The token has expired; get a new one. (code 109)')", Reconnect);
+        await Enter(view, Alice(600), "");
+
+        await view.Shows("#state-text:has-text('Connected as alice')");
+        await view.Subscribed("notifications");
+        Assert.Empty(view.Faults);
+    }
+
+    private static Task<ServerProcess> StartWithTokens(string key) => ServerProcess.StartAsync(arguments:
+    [
+        "--Notify:Tokens:Algorithms:0", "HS256", "--Notify:Tokens:HmacKeys:0", Convert.ToBase64String(Keys.Secret), "--Notify:Tokens:ClockSkew", "00:00:00",
+        "--Notify:ApiKeys:0:Name", "page", "--Notify:ApiKeys:0:Hash", Convert.ToHexString(ApiKeySecret.Hash(key)), "--Notify:ApiKeys:0:Scopes:0", "publish", "--Notify:ApiKeys:0:Scopes:1", "read",
+    ]);
+
+    private static string Alice(int seconds) => Keys.Hs256(Keys.Claims(("exp", TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() + seconds)));
+
+    private static async Task Enter(PageView view, string token, string key)
+    {
+        await view.Page.FillAsync("#access-token", token);
+        await view.Page.FillAsync("#access-key", key);
+        await view.Page.ClickAsync("#access-use");
     }
 
     private static async Task<int> Subscribers(ServerProcess server, string channel)

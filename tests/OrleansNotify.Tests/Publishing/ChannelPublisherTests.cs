@@ -184,6 +184,38 @@ public sealed class ChannelPublisherTests : IDisposable
     }
 
     [Fact]
+    public async Task Refused_each_time_and_waiting_to_be_sent_again_when_the_time_is_up_is_surely_not_accepted()
+    {
+        var first = new TaskCompletionSource<PublishResult[]>();
+        _channels.Answer = (place, _, _) => place == 0 ? new(first.Task) : ValueTask.FromException<PublishResult[]>(new LimitExceededException("too many"));
+        var published = Publish("a", 1);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        first.SetException(new LimitExceededException("too many"));
+
+        await Until.True("the time is up", () => { _time.Advance(TimeSpan.FromMilliseconds(10)); return published.IsCompleted; });
+
+        Assert.Equal(PublishRefusal.NotAccepted, (await published).Refusal);
+        var calls = _channels.Calls.Count;
+        Assert.InRange(calls, 2, 8); // nine without the deadline
+
+        // And never will be: while another publication is tried nine times, this one would come to its next try.
+        var other = Publish("b", 1);
+        await Until.True("the other one is given up", () => { _time.Advance(TimeSpan.FromMilliseconds(10)); return other.IsCompleted; });
+        Assert.Equal(calls, _channels.Calls.Count(call => call.Channel == "a"));
+    }
+
+    [Fact]
+    public async Task What_was_once_of_unknown_outcome_stays_so_when_it_is_refused_afterwards()
+    {
+        _channels.Answer = (place, _, _) => ValueTask.FromException<PublishResult[]>(place == 0 ? new SiloUnavailableException("the silo went") : new LimitExceededException("too many"));
+        var published = _publisher.Publish("a", PublicationDraft.FromChecked("1"u8.ToArray(), PayloadShape.Value, null, null, null, "k", null)).AsTask();
+
+        await Until.True("it was tried again", () => { _time.Advance(TimeSpan.FromMilliseconds(20)); return published.IsCompleted; });
+
+        Assert.Equal(PublishRefusal.Unknown, (await published).Refusal);
+    }
+
+    [Fact]
     public async Task An_unknown_namespace_costs_no_call()
     {
         Assert.Equal(PublishRefusal.UnknownNamespace, (await Publish("nowhere:a", 1)).Refusal);

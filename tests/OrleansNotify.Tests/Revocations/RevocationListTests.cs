@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Serialization;
 using Orleans.Storage;
@@ -63,22 +65,29 @@ public sealed class RevocationListTests
         Assert.True(_list.HasRoom(RevocationKind.Token, "x"));
     }
 
-    [Fact]
-    public void A_full_list_fits_into_one_record_of_any_store()
+    // By both limits at once, in letters of one, two, three bytes and of four in two characters; and by bytes alone, with the longest ids there may be.
+    [Theory]
+    [InlineData("x", 39)]
+    [InlineData("é", 39)]
+    [InlineData("界", 39)]
+    [InlineData("😀", 39)]
+    [InlineData("x", 255)]
+    [InlineData("界", 765)]
+    public void A_full_list_fits_into_one_record_of_any_store(string letter, int bytes)
     {
         const int AzureTableLimit = 960 << 10;
         using var services = new ServiceCollection().AddSerializer(serializer => serializer.AddAssembly(typeof(RevocationList).Assembly)).BuildServiceProvider();
-        for (var i = 0; _list.HasRoom(RevocationKind.Token, $"{i:0000}{Filler}"); i++)
-            _list.Add(Token($"{i:0000}{Filler}") with { At = Now.AddTicks(i), Until = Now.AddDays(30).AddTicks(i) });
-        Assert.InRange(_list.All.Length, RevocationList.MaxCount - 100, RevocationList.MaxCount); // both limits, or nearly
+        var size = Encoding.UTF8.GetByteCount(letter);
+        string Id(int i) => i.ToString("0000", CultureInfo.InvariantCulture).PadRight(4 + ((bytes - 4) % size), '.') + string.Concat(Enumerable.Repeat(letter, (bytes - 4) / size));
+        Assert.Equal(bytes, Encoding.UTF8.GetByteCount(Id(0)));
+        for (var i = 0; _list.HasRoom(RevocationKind.Token, Id(i)); i++)
+            _list.Add(Token(Id(i)) with { At = Now.AddTicks(i), Until = Now.AddDays(30).AddTicks(i) });
+        Assert.Equal(Math.Min(RevocationList.MaxCount, RevocationList.MaxBytes / bytes), _list.All.Length);
 
         var record = new OrleansGrainStorageSerializer(services.GetRequiredService<Serializer>()).Serialize(new StoredRevocations { Revocations = _list.All });
 
-        Assert.InRange(record.ToMemory().Length, RevocationList.MaxBytes, AzureTableLimit);
+        Assert.InRange(record.ToMemory().Length, RevocationList.MaxBytes - bytes, AzureTableLimit);
     }
-
-    // With its four digits: what each of so many may have.
-    private static string Filler { get; } = new('x', (RevocationList.MaxBytes / RevocationList.MaxCount) - 4);
 
     private static Revocation Token(string id, int hours = 1) => new(RevocationKind.Token, id, Now, Now.AddHours(hours));
 }

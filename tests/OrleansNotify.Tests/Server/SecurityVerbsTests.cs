@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.DependencyInjection;
@@ -154,6 +156,42 @@ public sealed class SecurityVerbsTests : IDisposable
         Assert.All(
             ["Notify:Tokens:Algorithms:0 ('none')", "Notify:Tokens:ClockSkew", "Notify:ApiKeys:0:Hash", "Notify:ApiKeys:0:Scopes", "Notify:Limits:MessageBytes", "Notify:Webhooks:0:Url", "Notify:Webhooks:0:Secret", "Notify:Webhooks:0:Tries"],
             setting => Assert.Contains(setting, errors.ToString(), StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("Refusing to listen on 0.0.0.0:3001: anybody who reaches it could publish and listen.", "--urls", "http://0.0.0.0:3001")]
+    [InlineData("Refusing to listen on [::]:3001: anybody", "--urls", "http://127.0.0.1:3002;http://*:3001")]
+    [InlineData("Refusing to listen on 0.0.0.0:3001: anybody", "--Kestrel:Endpoints:Web:Url", "http://0.0.0.0:3001")]
+    [InlineData("urls ('http://localhost:0') must be an address", "--urls", "http://localhost:0")]
+    [InlineData("Kestrel:Endpoints:Web:Certificate cannot be used:", "--Kestrel:Endpoints:Web:Url", "https://127.0.0.1:3001", "--Kestrel:Endpoints:Web:Certificate:Path", "/nowhere.pfx")]
+    [InlineData("Refusing to listen for silos on 0.0.0.0:12001: anybody", "--Notify:Cluster:SiloPort", "12001", "--Notify:Cluster:Provider", "Redis", "--Notify:Cluster:ConnectionString", "127.0.0.1:1", "--Notify:Cluster:AdvertisedAddress", "10.1.2.3")]
+    public async Task Check_config_says_where_the_server_would_not_listen(string sentence, params string[] args)
+    {
+        using var output = new StringWriter();
+        using var errors = new StringWriter();
+        Assert.Equal((1, ""), (await CheckConfigVerb.RunAsync(args, output, errors), output.ToString()));
+        Assert.StartsWith(sentence, Assert.Single(errors.ToString().Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Check_config_says_so_of_the_web_and_of_the_silos_and_of_neither_on_a_network_that_is_trusted()
+    {
+        string[] args = ["--urls", "http://0.0.0.0:3001", "--Notify:Cluster:Provider", "Redis", "--Notify:Cluster:ConnectionString", "127.0.0.1:1", "--Notify:Cluster:AdvertisedAddress", "10.1.2.3"];
+        using var errors = new StringWriter();
+        Assert.Equal(1, await CheckConfigVerb.RunAsync(args, TextWriter.Null, errors));
+        Assert.Equal(["Refusing to listen on", "Refusing to listen for"], errors.ToString().Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries).Select(line => line[..line.IndexOf(' ', 20)].Trim()));
+
+        using var none = new StringWriter();
+        Assert.Equal((0, ""), (await CheckConfigVerb.RunAsync([.. args, "--insecure"], TextWriter.Null, none), none.ToString()));
+    }
+
+    [Fact]
+    public async Task Check_config_may_run_beside_the_server()
+    {
+        using var server = new TcpListener(IPAddress.Loopback, 0);
+        server.Start();
+        using var errors = new StringWriter();
+        Assert.Equal((0, ""), (await CheckConfigVerb.RunAsync(["--urls", $"http://{server.LocalEndpoint}"], TextWriter.Null, errors), errors.ToString()));
     }
 
     private static string Token(params string[] args) => Assert.Single(Lines(output => TokenVerb.Run(args, output, TimeProvider.System)));

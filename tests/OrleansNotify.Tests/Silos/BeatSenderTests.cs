@@ -18,12 +18,12 @@ public sealed class BeatSenderTests
         var attachments = other.Handle.ServiceProvider.GetRequiredService<IGrainFactory>().GetGrain<IAttachmentsGrain>(host.Address.ToParsableString());
         await channel.Publish(Some.Drafts(1));
 
-        // A answers, B does not.
+        // A answers, B does not. A lease takes at least five beats: with the default period 8 s.
         await Until.True("B's lease has run out", async () =>
         {
             await attachments.Renew(FrontEnds.A, host.Streams.BeatsTo(FrontEnds.A).LastOrDefault()?.Sequence ?? 0);
             return (await attachments.ListChannels(null, 10)).Single(c => c.Name == "forgotten").FrontEnds == 0;
-        });
+        }, TimeSpan.FromSeconds(6));
 
         Assert.Equal(1, (await attachments.ListChannels(null, 10)).Single(c => c.Name == "a").FrontEnds);
         Beat[] beats = [.. host.Streams.BeatsTo(FrontEnds.A)];

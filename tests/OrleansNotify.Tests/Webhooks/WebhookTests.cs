@@ -12,8 +12,9 @@ namespace OrleansNotify.Tests.Webhooks;
 /// <summary>One hook before a real receiver, by a clock that stands still unless a test moves it.</summary>
 public sealed class WebhookTests : IAsyncLifetime, IDisposable
 {
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan TryFor = TimeSpan.FromMinutes(5);
+    // Not the defaults: those a hook would keep that reads no setting.
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(7);
+    private static readonly TimeSpan TryFor = TimeSpan.FromMinutes(3);
 
     private readonly PausingTime _time = new();
     private readonly NotifyMetrics _metrics = TestMetrics.Create();

@@ -8,15 +8,14 @@ namespace OrleansNotify.AspNetCore.FrontEnd.Presence;
 /// or from a new activation, the whole state is asked for, and what differs is told: nobody is told to have joined twice, and nobody stays who is gone.
 /// Used on the channel's lane.
 /// </summary>
-internal sealed class PresenceView
+/// <param name="maxHeld">Of changes that wait for the state they follow. More are dropped, and found by the version.</param>
+internal sealed class PresenceView(int maxHeld)
 {
-    // Of changes that wait for the state they follow. More are dropped, and found by the version.
-    private const int MaxHeld = 1000;
-
     private readonly Dictionary<string, PresenceMember> _there = new(StringComparer.Ordinal);
     private readonly List<PresenceChange> _held = [];
     private long _run;
     private long _version;
+    private bool _knowsCountsOnly;
 
     /// <summary>Whether a state has been seen: what is told from here on is all there is to tell.</summary>
     public bool IsPlaced { get; private set; }
@@ -32,7 +31,7 @@ internal sealed class PresenceView
     /// <param name="tell">Gets what watchers are to be told.</param>
     public void Place(PresenceState state, List<PresenceNews> tell)
     {
-        (_run, _version, NeedsState) = (state.Run, state.Version, false);
+        (_run, _version, NeedsState, _knowsCountsOnly) = (state.Run, state.Version, false, state.Members is null);
         if (state.Members is { } members)
         {
             foreach (var member in members)
@@ -59,14 +58,15 @@ internal sealed class PresenceView
     {
         if (NeedsState)
         {
-            if (_held.Count < MaxHeld)
+            if (_held.Count < maxHeld)
                 _held.Add(change);
             return;
         }
         // Of another activation: its state is asked for when the channel has been attached to it.
         if (change.Run != _run || change.Version <= _version)
             return;
-        if (change.Version != _version + 1)
+        // The first change since there were too many is not all that has changed meanwhile.
+        if (change.Version != _version + 1 || _knowsCountsOnly)
         {
             NeedsState = true;
             _held.Add(change);

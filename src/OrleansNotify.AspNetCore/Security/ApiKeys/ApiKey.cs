@@ -26,7 +26,7 @@ internal enum ApiScopes
 internal sealed record ApiKey(string Name, ApiScopes Scopes, ChannelGrants Channels)
 {
     /// <summary>How fast it may publish; null: as fast as it can.</summary>
-    public PublishRate? Rate { get; init; }
+    public RateLimit? Rate { get; init; }
 
     /// <summary>Whether it may do something.</summary>
     public bool May(ApiScopes scope) => (Scopes & scope) == scope;

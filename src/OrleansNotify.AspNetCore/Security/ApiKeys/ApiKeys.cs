@@ -67,6 +67,6 @@ internal sealed class ApiKeys
         }
         var channels = settings.Channels.Length == 0 ? ChannelGrants.Everything
             : ChannelGrants.TryRead(settings.Channels, out var read, out _) ? read : ChannelGrants.Nothing;
-        return new(settings.Name, scopes, channels) { Rate = settings.PublishesPerSecond > 0 ? new PublishRate(settings.PublishesPerSecond, time) : null };
+        return new(settings.Name, scopes, channels) { Rate = settings.PublishesPerSecond > 0 ? new RateLimit(settings.PublishesPerSecond, time) : null };
     }
 }

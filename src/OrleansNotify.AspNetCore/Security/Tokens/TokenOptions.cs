@@ -35,4 +35,7 @@ public sealed class TokenOptions
 
     /// <summary>Longest token, in bytes. Default 8 KiB; 1 KiB to 32 KiB (what Kestrel takes as a request's head).</summary>
     public int MaxTokenBytes { get; set; } = 8 << 10;
+
+    /// <summary>How long a revocation is kept for which no <c>expires</c> is given: no token should live longer. Default 30 days; 1 min to 3,650 days.</summary>
+    public TimeSpan RevocationLifetime { get; set; } = TimeSpan.FromDays(30);
 }

@@ -6,6 +6,8 @@ namespace OrleansNotify.AspNetCore.Security.Tokens;
 internal sealed class TokenOptionsCheck : IValidateOptions<TokenOptions>
 {
     private static readonly TimeSpan MaxSkew = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan MinRevocation = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan MaxRevocation = TimeSpan.FromDays(3_650);
 
     /// <inheritdoc />
     public ValidateOptionsResult Validate(string? name, TokenOptions options)
@@ -21,6 +23,8 @@ internal sealed class TokenOptionsCheck : IValidateOptions<TokenOptions>
             CheckEveryAlgorithmHasKeys(options, failures, verifiable);
         if (options.ClockSkew < TimeSpan.Zero || options.ClockSkew > MaxSkew)
             failures.Add($"{Path(nameof(options.ClockSkew))} ({options.ClockSkew}) must be between {TimeSpan.Zero} and {MaxSkew}.");
+        if (options.RevocationLifetime < MinRevocation || options.RevocationLifetime > MaxRevocation)
+            failures.Add($"{Path(nameof(options.RevocationLifetime))} ({options.RevocationLifetime}) must be between {MinRevocation} and {MaxRevocation}.");
         if (options.MaxTokenBytes is < 1 << 10 or > 32 << 10)
             failures.Add($"{Path(nameof(options.MaxTokenBytes))} ({options.MaxTokenBytes}) must be between {1 << 10} and {32 << 10}.");
         return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);

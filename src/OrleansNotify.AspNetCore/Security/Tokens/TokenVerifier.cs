@@ -36,6 +36,9 @@ internal sealed class TokenVerifier
     /// <summary>How much longer than its <c>exp</c> a token is valid.</summary>
     public TimeSpan ClockSkew => _options.ClockSkew;
 
+    /// <summary>How long a revocation is kept when nothing is said.</summary>
+    public TimeSpan RevocationLifetime => _options.RevocationLifetime;
+
     /// <summary>Verifies a token somebody connects with.</summary>
     /// <param name="token">As the client gave it.</param>
     /// <param name="cancellationToken">Ends the wait for the issuer's keys.</param>

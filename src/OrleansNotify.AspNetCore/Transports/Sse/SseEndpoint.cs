@@ -22,7 +22,7 @@ internal sealed class SseEndpoint(INotifySessions sessions, HandshakeLimit hands
 
     private async Task Invoke(HttpContext context)
     {
-        if (SseRequest.Read(context.Request, limits.Value.SubscriptionsPerConnection, out var request) is { } wrong)
+        if (SseRequest.Read(context.Request, limits.Value.SubscriptionsPerConnection, sessions.HistoryPageSize, out var request) is { } wrong)
             await wrong.ExecuteAsync(context);
         else if (developmentUser.Read(context, out var user) is { } refusal)
             await ApiProblem.Write(context, StatusCodes.Status400BadRequest, refusal, "user");
@@ -32,10 +32,11 @@ internal sealed class SseEndpoint(INotifySessions sessions, HandshakeLimit hands
 
     private async Task Invoke(HttpContext context, SseRequest request, string? user)
     {
+        var subscribe = request.Subscribe();
         var sink = new SseSink(context, new SsePositions(request));
         var start = new SessionStart(user, "sse", SseFormat.Instance, sink, PresentedToken.Of(context.Request));
         // A browser's EventSource comes back for ever to a stream that ends, and never to an error: what can be refused is refused before it begins.
-        if (await sessions.Check(start, request.Channels, context.RequestAborted) is { } refused)
+        if (await sessions.Check(start, subscribe, context.RequestAborted) is { } refused)
         {
             await Refuse(context, refused);
             return;
@@ -50,7 +51,7 @@ internal sealed class SseEndpoint(INotifySessions sessions, HandshakeLimit hands
             // Slowness is the outbox's business: Kestrel's own minimum would cut the connection without a farewell.
             context.Features.Get<IHttpMinResponseDataRateFeature>()?.MinDataRate = null;
             SilentPeer.Limit(context, limits.Value.PongTimeout);
-            await Run(context, request, await Begin(context, start));
+            await Run(context, subscribe, await Begin(context, start), sink.Closed);
         }
         finally
         {
@@ -77,12 +78,12 @@ internal sealed class SseEndpoint(INotifySessions sessions, HandshakeLimit hands
         }
     }
 
-    private static async Task Run(HttpContext context, SseRequest request, INotifySession session)
+    private static async Task Run(HttpContext context, SubscribeCommand[] subscribe, INotifySession session, Task closed)
     {
-        for (var i = 0; i < request.Channels.Length; i++)
-            await session.Handle(request.Subscribe(i));
-        await session.Closed.WaitAsync(context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (!session.Closed.IsCompleted)
+        foreach (var command in subscribe)
+            await session.Handle(command);
+        await closed.WaitAsync(context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!closed.IsCompleted)
             await session.End(null); // the client has gone
     }
 
@@ -94,10 +95,11 @@ internal sealed class SseEndpoint(INotifySessions sessions, HandshakeLimit hands
             NotifyError.PermissionDenied => StatusCodes.Status403Forbidden,
             NotifyError.UnknownChannel => StatusCodes.Status404NotFound,
             NotifyError.LimitExceeded => StatusCodes.Status429TooManyRequests,
+            NotifyError.NotAvailable => StatusCodes.Status400BadRequest,
             _ => StatusCodes.Status503ServiceUnavailable,
         };
         if (status == StatusCodes.Status401Unauthorized)
             context.Response.Headers.WWWAuthenticate = "Bearer";
-        return ApiProblem.Write(context, status, refused.Message, refused.Channel is null ? null : "channel");
+        return ApiProblem.Write(context, status, refused.Message, refused.IsToken ? "token" : refused.Channel is null ? null : "channel");
     }
 }

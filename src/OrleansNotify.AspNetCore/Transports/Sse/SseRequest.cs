@@ -4,43 +4,45 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using OrleansNotify.AspNetCore.Api;
 using OrleansNotify.Protocol;
-using OrleansNotify.Protocol.Json;
 
 namespace OrleansNotify.AspNetCore.Transports.Sse;
 
 /// <summary>What <c>GET /sse</c> asks for.</summary>
 /// <param name="Channels">Checked names, each once, in the order given.</param>
 /// <param name="Had">For each channel the position that the client had; null: none.</param>
+/// <param name="Tokens">For each channel the subscription token, unchecked; null: none.</param>
 /// <param name="History">How many of the last publications to begin with, where the client had no position; null: none.</param>
-internal sealed record SseRequest(string[] Channels, SsePosition?[] Had, int? History)
+internal sealed record SseRequest(string[] Channels, SsePosition?[] Had, string?[] Tokens, int? History)
 {
     private static readonly SearchValues<char> EpochCharacters = SearchValues.Create("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_");
 
     /// <summary>Reads the request.</summary>
     /// <param name="request">The request.</param>
     /// <param name="maxChannels">At most so many.</param>
+    /// <param name="maxHistory">At most so many publications.</param>
     /// <param name="read">What it asks for, or null.</param>
     /// <returns>Null, or the answer to a request that is wrong.</returns>
-    public static IResult? Read(HttpRequest request, int maxChannels, out SseRequest? read)
+    public static IResult? Read(HttpRequest request, int maxChannels, int maxHistory, out SseRequest? read)
     {
         read = null;
         var query = new ApiQuery(request.Query);
         var channels = ReadChannels(request.Query["channel"], maxChannels, query);
-        int? history = request.Query.ContainsKey("history") ? query.Count("history", 0, 0, JsonCommandReader.MaxHistory) : null;
+        var tokens = ReadTokens(request.Query["token"], channels.Length, query);
+        int? history = request.Query.ContainsKey("history") ? query.Count("history", 0, 0, maxHistory) : null;
         // A browser's EventSource sets the header by itself when it comes back, and lets no page set it: the parameter is for the first time.
         var position = query.Text("since");
         if (request.Headers["Last-Event-ID"] is [{ Length: > 0 } header])
             position = header;
         if (query.Problem is null && ReadPositions(position, channels.Length) is { } had)
-            read = new SseRequest(channels, had, history);
+            read = new SseRequest(channels, had, tokens, history);
         else if (query.Problem is null)
             query.Fail("since", $"'since' (or Last-Event-ID) must be an \"id\" that this address sent for these channels in this order: {channels.Length} positions EPOCH:OFFSET joined by ','.");
         return query.Problem;
     }
 
-    /// <summary>The command that subscribes to one of the channels.</summary>
-    public SubscribeCommand Subscribe(int index) =>
-        new(default, Channels[index], Had[index] is null ? History : null, Had[index]?.ToRecover(), HasOptions: true);
+    /// <summary>The commands that subscribe to the channels.</summary>
+    public SubscribeCommand[] Subscribe() => [.. Channels.Select((channel, i) =>
+        new SubscribeCommand(default, channel, Had[i] is null ? History : null, Had[i]?.ToRecover(), HasOptions: true) { Token = Tokens[i] })];
 
     private static string[] ReadChannels(StringValues values, int max, ApiQuery query)
     {
@@ -57,6 +59,13 @@ internal sealed record SseRequest(string[] Channels, SsePosition?[] Had, int? Hi
                 query.Fail("channel", $"The channel {name} is given twice; give it once.");
         }
         return [.. names];
+    }
+
+    private static string?[] ReadTokens(StringValues values, int count, ApiQuery query)
+    {
+        if (values.Count > count)
+            query.Fail("token", "There are more tokens than channels: the first token is for the first channel, and so on; leave it empty (token=) for a channel that needs none.");
+        return [.. Enumerable.Range(0, count).Select(i => i < values.Count && values[i] is { Length: > 0 } token ? token : null)];
     }
 
     private static SsePosition?[]? ReadPositions(string? text, int count)

@@ -12,6 +12,11 @@ internal sealed class SseSink(HttpContext context, SsePositions positions) : IFr
     private readonly IHttpRequestLifetimeFeature _lifetime = context.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>();
     private readonly PipeWriter _body = context.Response.BodyWriter;
 
+    private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Completes when our farewell is out.</summary>
+    public Task Closed => _closed.Task;
+
     /// <inheritdoc />
     public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes)
     {
@@ -19,6 +24,9 @@ internal sealed class SseSink(HttpContext context, SsePositions positions) : IFr
         if ((await _body.FlushAsync().ConfigureAwait(false)).IsCompleted)
             throw new IOException("The client has gone.");
     }
+
+    /// <inheritdoc />
+    public void Close() => _closed.TrySetResult();
 
     /// <inheritdoc />
     public void Abort() => _lifetime.Abort();

@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.IO.Pipelines;
 using OrleansNotify.AspNetCore.Delivery;
 using OrleansNotify.AspNetCore.FrontEnd;
 
@@ -7,12 +9,12 @@ namespace OrleansNotify.AspNetCore.Transports.WebSocket;
 /// What .NET's WebSocket reads from and answers into: it parses and checks all that comes in (RFC 6455), while what it wants to send (pongs, close
 /// frames for protocol errors) goes through the session's outbox, in order with everything else.
 /// </summary>
-/// <param name="upgraded">What the client sends.</param>
+/// <param name="input">What the client sends.</param>
 /// <param name="sink">Is told that the client was heard.</param>
-/// <param name="firstBytes">A read of no bytes that has been under way from the moment of the upgrade: the first read waits for it; null: none is.</param>
-internal sealed class InboundStream(Stream upgraded, UpgradedSink sink, Task<int>? firstBytes) : Stream
+/// <param name="isUpgrading">Whether the 101 was sent just now, and nobody has looked yet whether the client waited for it.</param>
+internal sealed class InboundStream(PipeReader input, UpgradedSink sink, bool isUpgrading) : Stream
 {
-    private Task<int>? _firstBytes = firstBytes;
+    private Task<ReadResult>? _first = isUpgrading ? First(input, sink) : null;
 
     /// <summary>Set once the session has begun; nothing is read before.</summary>
     public INotifySession? Session { get; set; }
@@ -42,24 +44,17 @@ internal sealed class InboundStream(Stream upgraded, UpgradedSink sink, Task<int
     /// <inheritdoc />
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (_firstBytes is { } firstBytes)
-        {
-            _firstBytes = null;
-            await firstBytes;
-        }
-        var read = await upgraded.ReadAsync(buffer, cancellationToken);
+        var result = _first is { } first ? await first : await input.ReadAsync(cancellationToken);
+        _first = null;
+        if (result.IsCanceled)
+            throw new OperationCanceledException("The client did not answer our farewell.");
         sink.Heard();
         Session?.Heard();
-        return read;
-    }
-
-    /// <summary>Begins to read no bytes, which completes when there are some. Those that are there already did not wait for the 101.</summary>
-    public static Task<int> FirstBytes(Stream upgraded, UpgradedSink sink)
-    {
-        var reading = upgraded.ReadAsync(Memory<byte>.Empty).AsTask();
-        if (reading.IsCompleted)
-            sink.HeardTooEarly();
-        return reading;
+        var count = (int)Math.Min(buffer.Length, result.Buffer.Length);
+        var taken = result.Buffer.Slice(0, count);
+        taken.CopyTo(buffer.Span);
+        input.AdvanceTo(taken.End); // gives up the buffer; the rest is not examined: the next read completes at once
+        return count;
     }
 
     /// <inheritdoc />
@@ -99,4 +94,13 @@ internal sealed class InboundStream(Stream upgraded, UpgradedSink sink, Task<int
 
     /// <inheritdoc />
     public override void SetLength(long value) => throw new NotSupportedException();
+
+    // What is there already did not wait for the 101.
+    private static Task<ReadResult> First(PipeReader input, UpgradedSink sink)
+    {
+        var reading = input.ReadAsync();
+        if (reading.IsCompleted)
+            sink.HeardTooEarly();
+        return reading.AsTask();
+    }
 }

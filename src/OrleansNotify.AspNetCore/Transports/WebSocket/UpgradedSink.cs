@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
@@ -13,8 +14,13 @@ namespace OrleansNotify.AspNetCore.Transports.WebSocket;
 /// </summary>
 /// <param name="features">Of the request, or of the connection.</param>
 /// <param name="stream">Leads through the pipe.</param>
-internal sealed class UpgradedSink(IFeatureCollection features, Stream stream) : IFrameSink
+/// <param name="input">What the client sends.</param>
+/// <param name="time">The silo's clock.</param>
+internal sealed class UpgradedSink(IFeatureCollection features, Stream stream, PipeReader input, TimeProvider time) : IFrameSink
 {
+    // After our farewell the client has this long to say its own; then its connection ends.
+    private static readonly TimeSpan FarewellPatience = TimeSpan.FromSeconds(1);
+
     private const int Undecided = 0;
     private const int Piped = 1;
     private const int Direct = 2;
@@ -60,7 +66,17 @@ internal sealed class UpgradedSink(IFeatureCollection features, Stream stream) :
     }
 
     /// <inheritdoc />
+    public void Close() => _ = EndReading();
+
+    /// <inheritdoc />
     public void Abort() => _lifetime.Abort();
+
+    // By ending the read, not by cutting the connection: a reset would overtake the farewell.
+    private async Task EndReading()
+    {
+        await Task.Delay(FarewellPatience, time);
+        input.CancelPendingRead();
+    }
 
     private async ValueTask SendRest(ReadOnlyMemory<byte> rest)
     {

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using System.Net.WebSockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
@@ -8,6 +9,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using OrleansNotify.AspNetCore.Api;
 using OrleansNotify.AspNetCore.FrontEnd;
 using OrleansNotify.AspNetCore.Limits;
 using OrleansNotify.AspNetCore.Security.Tokens;
@@ -21,10 +23,8 @@ namespace OrleansNotify.AspNetCore.Transports.WebSocket;
 /// </summary>
 internal sealed partial class WebSocketEndpoint(INotifySessions sessions, HandshakeLimit handshakes, DevelopmentUser developmentUser, IOptions<LimitOptions> limits, TimeProvider time, ILogger<WebSocketEndpoint> logger)
 {
-    // After our farewell the client has this long to say its own; then the socket is cut.
-    private static readonly TimeSpan FarewellPatience = TimeSpan.FromSeconds(1);
-
     private readonly int _maxMessageBytes = limits.Value.MessageBytes;
+    private readonly int _maxHistory = sessions.HistoryPageSize;
 
     /// <summary>Maps it.</summary>
     public static void Map(IEndpointRouteBuilder routes, WebSocketEndpoint endpoint) =>
@@ -39,18 +39,17 @@ internal sealed partial class WebSocketEndpoint(INotifySessions sessions, Handsh
                 context.Response.Headers.Upgrade = "websocket";
             else if (problem.Status == StatusCodes.Status405MethodNotAllowed)
                 context.Response.Headers.Allow = HttpMethods.Get;
-            await Results.Problem(problem.Problem, statusCode: problem.Status).ExecuteAsync(context);
+            await ApiProblem.Write(context, problem.Status, problem.Problem);
             return;
         }
         if (developmentUser.Read(context, out var user) is { } refusal)
         {
-            await Results.Problem(refusal, statusCode: StatusCodes.Status400BadRequest).ExecuteAsync(context);
+            await ApiProblem.Write(context, StatusCodes.Status400BadRequest, refusal);
             return;
         }
         if (!handshakes.TryEnter())
         {
-            context.Response.Headers.RetryAfter = "1";
-            await Results.Problem(HandshakeLimit.TooMany, statusCode: StatusCodes.Status503ServiceUnavailable).ExecuteAsync(context);
+            await ApiProblem.Write(context, StatusCodes.Status503ServiceUnavailable, HandshakeLimit.TooMany);
             return;
         }
         // Slowness is the outbox's business: Kestrel's own minimum would cut the connection without a farewell.
@@ -75,19 +74,20 @@ internal sealed partial class WebSocketEndpoint(INotifySessions sessions, Handsh
             handOver.Take(connection => Run(connection, user, token, isEarly));
             return;
         }
-        var sink = new UpgradedSink(context.Features, stream);
-        var inbound = new InboundStream(stream, sink, InboundStream.FirstBytes(stream, sink));
-        await Run(Begin(sink, inbound, user, token, context.RequestAborted), inbound);
+        // A read under way from this moment on tells whether the client waited for the 101.
+        var input = PipeReader.Create(stream, new StreamPipeReaderOptions(useZeroByteReads: true, leaveOpen: true));
+        var sink = new UpgradedSink(context.Features, stream, input, time);
+        await Run(sink, new InboundStream(input, sink, isUpgrading: true), user, token, context.RequestAborted);
     }
 
     // Behind the request, with the bare connection.
     private Task Run(ConnectionContext connection, string? user, string? token, bool isEarly)
     {
-        var sink = new UpgradedSink(connection.Features, connection.Transport.Output.AsStream(leaveOpen: true));
+        var input = connection.Transport.Input;
+        var sink = new UpgradedSink(connection.Features, connection.Transport.Output.AsStream(leaveOpen: true), input, time);
         if (isEarly)
             sink.HeardTooEarly();
-        var inbound = new InboundStream(connection.Transport.Input.AsStream(leaveOpen: true), sink, firstBytes: null);
-        return Run(Begin(sink, inbound, user, token, connection.ConnectionClosed), inbound);
+        return Run(sink, new InboundStream(input, sink, isUpgrading: false), user, token, connection.ConnectionClosed);
     }
 
     private async Task<INotifySession> Begin(UpgradedSink sink, InboundStream inbound, string? user, string? token, CancellationToken closed)
@@ -102,18 +102,25 @@ internal sealed partial class WebSocketEndpoint(INotifySessions sessions, Handsh
         }
     }
 
-    private async Task Run(Task<INotifySession> beginning, InboundStream inbound)
+    // What an idle connection keeps is this method's state, and of the parser and of InboundStream each the same: nothing else is under way.
+    private async Task Run(UpgradedSink sink, InboundStream inbound, string? user, string? token, CancellationToken closed)
     {
         try
         {
-            var session = await beginning;
+            var session = await Begin(sink, inbound, user, token, closed);
             using var socket = System.Net.WebSockets.WebSocket.CreateFromStream(inbound, new WebSocketCreationOptions { IsServer = true, KeepAliveInterval = TimeSpan.Zero });
-            var receiving = Receive(socket, session);
-            if (await Task.WhenAny(receiving, session.Closed) == receiving)
-                await session.End(await receiving ?? inbound.Farewell);
-            else
-                // Our farewell is out while the receive is pending; cancelling that would reset the connection and lose the farewell.
-                await ((Task)receiving).WaitAsync(FarewellPatience, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            try
+            {
+                // A read of no bytes waits without holding a buffer.
+                while (await TakeMessage(await socket.ReceiveAsync(Memory<byte>.Empty, CancellationToken.None), socket, session))
+                {
+                }
+            }
+            catch (Exception exception) when (exception is WebSocketException or IOException or OperationCanceledException or ObjectDisposedException)
+            {
+                LogSocketEnded(exception); // the client has gone, or broke the protocol (InboundStream.Farewell says which), or we said farewell and it did not answer
+            }
+            await session.End(socket.State == WebSocketState.CloseReceived ? AnswerTo(socket) : inbound.Farewell);
         }
         finally
         {
@@ -121,60 +128,46 @@ internal sealed partial class WebSocketEndpoint(INotifySessions sessions, Handsh
         }
     }
 
-    // Returns the answer to the client's close frame, or null when the socket has ended without one.
-    private async Task<Delivery.Frame?> Receive(System.Net.WebSockets.WebSocket socket, INotifySession session)
+    // Reads what is left of a message and hands it on; false: it was the last.
+    private async ValueTask<bool> TakeMessage(ValueWebSocketReceiveResult part, System.Net.WebSockets.WebSocket socket, INotifySession session)
     {
-        byte[]? buffer = null;
+        if (part.MessageType == WebSocketMessageType.Close)
+            return false;
+        if (part.EndOfMessage)
+        {
+            await Handle(session, part.MessageType, default); // a message of no bytes
+            return true;
+        }
+        var buffer = ArrayPool<byte>.Shared.Rent(4096);
         try
         {
+            var length = 0;
             while (true)
             {
-                // A read of no bytes waits without holding a buffer: an idle connection costs none.
-                var part = await socket.ReceiveAsync(Memory<byte>.Empty, CancellationToken.None);
+                // It returns when all of the room is filled: no more room than it takes to see that a message is too big.
+                var room = Math.Min(buffer.Length, _maxMessageBytes + 1) - length;
+                part = await socket.ReceiveAsync(buffer.AsMemory(length, room), CancellationToken.None);
                 if (part.MessageType == WebSocketMessageType.Close)
-                    return AnswerTo(socket);
+                    return false;
+                length += part.Count;
+                if (length > _maxMessageBytes)
+                {
+                    session.Close(DisconnectCode.TooBig, $"A message may have at most {_maxMessageBytes} bytes.");
+                    await Drain(socket, buffer);
+                    return false;
+                }
                 if (part.EndOfMessage)
                 {
-                    await Handle(session, part.MessageType, default); // a message of no bytes
-                    continue;
+                    await Handle(session, part.MessageType, buffer.AsMemory(0, length));
+                    return true;
                 }
-                buffer = ArrayPool<byte>.Shared.Rent(4096);
-                var length = 0;
-                while (true)
-                {
-                    // It returns when all of the room is filled: no more room than it takes to see that a message is too big.
-                    var room = Math.Min(buffer.Length, _maxMessageBytes + 1) - length;
-                    part = await socket.ReceiveAsync(buffer.AsMemory(length, room), CancellationToken.None);
-                    if (part.MessageType == WebSocketMessageType.Close)
-                        return AnswerTo(socket);
-                    length += part.Count;
-                    if (length > _maxMessageBytes)
-                    {
-                        session.Close(DisconnectCode.TooBig, $"A message may have at most {_maxMessageBytes} bytes.");
-                        await Drain(socket, buffer);
-                        return null;
-                    }
-                    if (part.EndOfMessage)
-                    {
-                        await Handle(session, part.MessageType, buffer.AsMemory(0, length));
-                        break;
-                    }
-                    if (length == buffer.Length)
-                        buffer = Grow(buffer);
-                }
-                ArrayPool<byte>.Shared.Return(buffer);
-                buffer = null;
+                if (length == buffer.Length)
+                    buffer = Grow(buffer);
             }
-        }
-        catch (Exception exception) when (exception is WebSocketException or IOException or OperationCanceledException or ObjectDisposedException)
-        {
-            LogSocketEnded(exception); // the client has gone, or broke the protocol: InboundStream.Farewell says which
-            return null;
         }
         finally
         {
-            if (buffer is not null)
-                ArrayPool<byte>.Shared.Return(buffer);
+            ArrayPool<byte>.Shared.Return(buffer);
         }
     }
 
@@ -182,11 +175,11 @@ internal sealed partial class WebSocketEndpoint(INotifySessions sessions, Handsh
     private static Delivery.Frame AnswerTo(System.Net.WebSockets.WebSocket socket) =>
         JsonWebSocketFormat.CloseFrame((ushort)(socket.CloseStatus is { } status and not WebSocketCloseStatus.Empty ? status : WebSocketCloseStatus.NormalClosure), []);
 
-    private static async ValueTask Handle(INotifySession session, WebSocketMessageType type, ReadOnlyMemory<byte> message)
+    private async ValueTask Handle(INotifySession session, WebSocketMessageType type, ReadOnlyMemory<byte> message)
     {
         if (type == WebSocketMessageType.Binary)
             session.Refuse(new CommandProblem(default, NotifyError.BadRequest, "Send commands as JSON in text frames; binary frames are not used by this subprotocol."));
-        else if (JsonCommandReader.TryRead(message.Span, out var command, out var problem))
+        else if (JsonCommandReader.TryRead(message.Span, _maxHistory, out var command, out var problem))
             await session.Handle(command);
         else
             session.Refuse(problem);

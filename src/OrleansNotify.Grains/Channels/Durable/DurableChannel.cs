@@ -208,7 +208,9 @@ internal sealed partial class DurableChannel(IDurableOwner owner, Func<ChannelLo
     {
         var now = world.Time.GetUtcNow();
         var history = log.Entries.Where(e => e.Publication.Offset > log.Erased).TakeLast(options.HistorySize).Select(e => e.Publication).ToArray();
-        var keys = log.Entries.Where(e => e.Key is not null && Age(e.Publication) < IdempotencyKeys.Ttl).TakeLast(IdempotencyKeys.Limit)
+        // Of a key the newest: where fewer were known, or for a shorter time, it may have come again.
+        var keys = log.Entries.Where(e => e.Key is not null && Age(e.Publication) < options.IdempotencyTtl)
+            .Reverse().DistinctBy(e => e.Key).Take(options.IdempotencyKeys).Reverse()
             .Select(e => new MovedKey(e.Key!, e.FingerprintHigh, e.FingerprintLow, e.Publication.Id, e.Publication.Offset, Age(e.Publication)));
         return new ChannelSequence(options, new MovedSequence(log.Position, history, [.. history.Select(Age)], [.. keys]), world.Time);
 

@@ -7,12 +7,10 @@ namespace OrleansNotify.Grains.Channels.Presence;
 /// by each front-end again. Not thread-safe: the channel's grain is its only user.
 /// </summary>
 /// <param name="channel">The channel.</param>
+/// <param name="maxListed">Beyond so many members there are only counts, and changes are told to nobody.</param>
 /// <param name="time">The silo's clock.</param>
-internal sealed class ChannelPresence(string channel, TimeProvider time)
+internal sealed class ChannelPresence(string channel, int maxListed, TimeProvider time)
 {
-    /// <summary>Beyond so many members there are only counts, and changes are told to nobody: each would go to each of them (PROMISES, default limits: presence list).</summary>
-    public const int MaxListed = 1000;
-
     /// <summary>
     /// How long front-ends have to announce their members to a new activation before who is missing has left. With the seconds in which a dead silo is found it
     /// stays well below the 20 s of PROMISES P8.
@@ -28,8 +26,8 @@ internal sealed class ChannelPresence(string channel, TimeProvider time)
     private int _total;
 
     /// <summary>Goes on where <see cref="Save"/> was called on another silo.</summary>
-    public ChannelPresence(string channel, MovedPresence moved, TimeProvider time)
-        : this(channel, time)
+    public ChannelPresence(string channel, int maxListed, MovedPresence moved, TimeProvider time)
+        : this(channel, maxListed, time)
     {
         (Run, Version) = (moved.Run, moved.Version);
         _startedAt -= (long)(moved.Age.TotalSeconds * time.TimestampFrequency);
@@ -135,7 +133,7 @@ internal sealed class ChannelPresence(string channel, TimeProvider time)
     public PresenceState State(bool withMembers)
     {
         var left = Settling - time.GetElapsedTime(_startedAt);
-        PresenceMember[]? members = withMembers && _total <= MaxListed ? [.. _frontEnds.Values.SelectMany(f => f.Members.Values)] : null;
+        PresenceMember[]? members = withMembers && _total <= maxListed ? [.. _frontEnds.Values.SelectMany(f => f.Members.Values)] : null;
         return new PresenceState(Run, Version, left > TimeSpan.Zero ? left : TimeSpan.Zero, _total, _users.Count, members);
     }
 
@@ -153,7 +151,7 @@ internal sealed class ChannelPresence(string channel, TimeProvider time)
         Version++;
         Count(joined, left);
         // Who watches finds out by the version, then, once there are fewer again.
-        return _total <= MaxListed ? new PresenceChange(channel, Run, Version, [.. joined], [.. left]) : null;
+        return _total <= maxListed ? new PresenceChange(channel, Run, Version, [.. joined], [.. left]) : null;
     }
 
     private void Count(List<PresenceMember> joined, List<PresenceMember> left)

@@ -50,7 +50,7 @@ public enum PresenceVerdict
 /// <param name="SettlesIn">Until then members may be missing: the activation is new, and front-ends that were attached to the one before are still to announce theirs. Zero: it has settled.</param>
 /// <param name="Total">How many.</param>
 /// <param name="Users">How many different users.</param>
-/// <param name="Members">Null when they are more than <see cref="ChannelPresence.MaxListed"/>, or were not asked for.</param>
+/// <param name="Members">Null when they are more than <see cref="NamespaceOptions.PresenceList"/>, or were not asked for.</param>
 [GenerateSerializer, Immutable, Alias("notify.PresenceState")]
 public sealed record PresenceState(
     [property: Id(0)] long Run,

@@ -74,6 +74,11 @@ internal sealed class BackEndPlan
         _storageBackEnd?.Configure(silo);
     }
 
+    /// <summary>Checks that silos talk to each other where they may; nothing is tried.</summary>
+    /// <param name="endpoints">As Orleans has made them up.</param>
+    /// <exception cref="StartException">They must not.</exception>
+    public void CheckListening(EndpointOptions endpoints) => ListenGuard.Check(endpoints, _insecure);
+
     /// <summary>Tries the back ends, and that silos talk to each other where they may.</summary>
     /// <param name="endpoints">As Orleans has made them up.</param>
     /// <param name="anyDurable">Whether a namespace is durable.</param>
@@ -82,7 +87,7 @@ internal sealed class BackEndPlan
     /// <exception cref="StartException">One cannot be used.</exception>
     public async Task Check(EndpointOptions endpoints, bool anyDurable, TimeProvider time, CancellationToken cancellationToken)
     {
-        ListenGuard.Check(endpoints, _insecure);
+        CheckListening(endpoints);
         var ports = _orleansEndpoints ? "Orleans:Endpoints" : ClusterOptions.Section;
         ListenTrial.Check(endpoints, $"{ports}:{nameof(ClusterOptions.SiloPort)}", $"{ports}:{nameof(ClusterOptions.GatewayPort)}");
         // Nobody has asked for the file in the working directory as long as no channel is durable: it need not be writable.

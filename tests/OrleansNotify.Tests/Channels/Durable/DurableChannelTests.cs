@@ -36,6 +36,45 @@ public sealed class DurableChannelTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Another_activation_knows_as_many_keys_as_the_namespace_says()
+    {
+        await using var cluster = await Start(("Namespaces:d:IdempotencyKeys", "2"));
+        await cluster.Silos[0].Channel("d:few").Publish([Some.Draft("1", key: "a"), Some.Draft("1", key: "b"), Some.Draft("1", key: "c")]);
+        foreach (var silo in cluster.Silos)
+            await cluster.KillAsync(silo);
+        await using var next = await Start(("Namespaces:d:IdempotencyKeys", "2"));
+
+        var again = await next.Silos[0].Channel("d:few").Publish([Some.Draft("1", key: "c"), Some.Draft("1", key: "b"), Some.Draft("1", key: "a")]);
+        Assert.Equal([3UL, 2, 4], again.Select(result => result.Position.Offset));
+    }
+
+    [Fact]
+    public async Task A_key_is_forgotten_over_an_activation_after_as_long_as_the_namespace_says()
+    {
+        await using var cluster = await Start(("Namespaces:d:IdempotencyTtl", "00:00:01"));
+        await cluster.Silos[0].Channel("d:brief").Publish([Some.Draft("1", key: "a")]);
+        foreach (var silo in cluster.Silos)
+            await cluster.KillAsync(silo);
+        await using var next = await Start(("Namespaces:d:IdempotencyTtl", "00:00:01"));
+
+        await Until.True("the key is forgotten", async () => !(await next.Silos[0].Channel("d:brief").Publish([Some.Draft("1", key: "a")]))[0].Repeated); // 5 minutes by default
+    }
+
+    [Fact]
+    public async Task A_key_that_came_again_while_fewer_were_known_is_that_of_its_newest_publication_when_more_are()
+    {
+        await using var cluster = await Start(("Namespaces:d:IdempotencyKeys", "1"));
+        foreach (var key in new[] { "a", "b", "a" })
+            await cluster.Silos[0].Channel("d:again").Publish([Some.Draft("1", key: key)]);
+        foreach (var silo in cluster.Silos)
+            await cluster.KillAsync(silo);
+        await using var next = await Start();
+
+        var again = await next.Silos[0].Channel("d:again").Publish([Some.Draft("1", key: "a"), Some.Draft("1", key: "b")]);
+        Assert.Equal([3UL, 2], again.Select(result => result.Position.Offset));
+    }
+
+    [Fact]
     public async Task Nothing_is_seen_before_it_is_committed()
     {
         await _cluster.Silos[0].AttachHere("d:x", FrontEnds.A.Attach());
@@ -164,7 +203,8 @@ public sealed class DurableChannelTests : IAsyncLifetime
         var after = (await second.Channel("d:moves").Publish([Some.Draft("2")]))[0].Position;
 
         Assert.Equal(before with { Offset = 2 }, after);
-        Assert.Equal([2UL], second.Streams.OffsetsTo(FrontEnds.A, "d:moves"));
+        // Failed once, in a whole run on a busy machine, and never since: should it do so again, what Orleans said of the move is wanted.
+        Assert.True(second.Streams.OffsetsTo(FrontEnds.A, "d:moves").SequenceEqual([2UL]), string.Join('\n', _cluster.Log.Entries));
     }
 
     [Fact]
@@ -259,7 +299,7 @@ public sealed class DurableChannelTests : IAsyncLifetime
 
     private IChannelGrain Channel => _cluster.Silos[0].Channel("d:x");
 
-    private Task<ChannelCluster> Start() => ChannelCluster.StartAsync(
+    private Task<ChannelCluster> Start(params (string Key, string Value)[] settings) => ChannelCluster.StartAsync(
         2,
         silo =>
         {
@@ -272,8 +312,7 @@ public sealed class DurableChannelTests : IAsyncLifetime
                 await running;
             });
         },
-        ("Namespaces:d:Class", "Durable"),
-        ("Namespaces:d:HistorySize", "10"));
+        [("Namespaces:d:Class", "Durable"), ("Namespaces:d:HistorySize", "10"), .. settings]);
 
     private (Task Reached, Action Open) Gate()
     {

@@ -26,7 +26,7 @@ internal sealed class SessionModel(string[] channels, string[] patterns)
     public (string Epoch, ulong Offset) PositionOf(int client, int channel) =>
         Clients[client].Positions.TryGetValue(channels[channel], out var position) ? position : (Channels[channel].Epoch, 0);
 
-    public void Subscribe(int number, int channel, Start start, int count, bool hasId)
+    public void Subscribe(int number, int channel, Start start, int count, bool hasId, Wanted wants)
     {
         var (client, its) = (Clients[number], Channels[channel]);
         if (client.Own.ContainsKey(its.Name))
@@ -34,7 +34,8 @@ internal sealed class SessionModel(string[] channels, string[] patterns)
             client.Expects.Add("error 105");
             return;
         }
-        client.Own[its.Name] = hasId || start != Start.Live;
+        client.Own[its.Name] = new(hasId || start != Start.Live || wants != Wanted.All, wants);
+        var gets = client.Gets(its.Name);
         switch (start)
         {
             case Start.Live:
@@ -42,12 +43,12 @@ internal sealed class SessionModel(string[] channels, string[] patterns)
                 break;
             case Start.History:
                 client.Expects.Add($"subscribed {its.Name} {its.Offset}");
-                client.Expects.AddRange(its.Kept.TakeLast(count).Select(its.Event));
+                client.Expects.AddRange(its.Kept.Where(p => gets.Has(p)).TakeLast(count).Select(its.Event));
                 break;
             default:
                 var missed = its.Since(StartOf(number, channel, start, count)!.Value);
                 client.Expects.Add($"subscribed {its.Name} {its.Offset} {missed is not null}");
-                client.Expects.AddRange((missed ?? []).Select(its.Event));
+                client.Expects.AddRange((missed ?? []).Where(p => gets.Has(p)).Select(its.Event));
                 break;
         }
     }
@@ -58,11 +59,12 @@ internal sealed class SessionModel(string[] channels, string[] patterns)
         client.Expects.Add(client.Own.Remove(name) || client.Patterns.Remove(name) ? $"unsubscribed {name}" : "error 108");
     }
 
-    public void SubscribePattern(int number, int pattern, bool recovers, bool hasId)
+    public void SubscribePattern(int number, int pattern, bool recovers, bool hasId, Wanted wants)
     {
         var client = Clients[number];
         var isCovered = client.Patterns.Count > 0;
-        if (!client.Patterns.TryAdd(patterns[pattern], hasId || recovers))
+        var before = channels.ToDictionary(name => name, client.Gets);
+        if (!client.Patterns.TryAdd(patterns[pattern], new(hasId || recovers || wants != Wanted.All, wants)))
         {
             client.Expects.Add("error 105");
             return;
@@ -74,11 +76,16 @@ internal sealed class SessionModel(string[] channels, string[] patterns)
         {
             var its = Channels[channel];
             if (client.Own.ContainsKey(its.Name))
+            {
+                // That was answered by itself; what it did not want cannot be brought.
+                if (client.Gets(its.Name) != before[its.Name])
+                    client.Expects.Add($"position {its.Name} {its.Offset} False");
                 continue;
+            }
             // Another pattern brings the channel already: from where it is now.
             var missed = isCovered ? null : its.Since(PositionOf(number, channel));
             client.Expects.Add($"position {its.Name} {its.Offset} {missed is not null}");
-            client.Expects.AddRange((missed ?? []).Select(its.Event));
+            client.Expects.AddRange((missed ?? []).Where(p => wants.Has(p)).Select(its.Event));
         }
     }
 
@@ -91,7 +98,7 @@ internal sealed class SessionModel(string[] channels, string[] patterns)
         its.Add(number);
         for (var client = 0; client < Clients.Length; client++)
         {
-            if (client != notTo && Clients[client].Covers(its.Name))
+            if (client != notTo && Clients[client].Gets(its.Name).Has(its.Kept[^1]))
                 Clients[client].Expects.Add(its.Event(its.Kept[^1]));
         }
     }
@@ -173,11 +180,11 @@ internal sealed class ModelChannel(string name)
 /// <summary>A client: what it is subscribed to, and what it knows from what it was sent.</summary>
 internal sealed class ModelClient
 {
-    /// <summary>Channels by name, and whether it is told positions.</summary>
-    public Dictionary<string, bool> Own { get; } = [];
+    /// <summary>Channels by name.</summary>
+    public Dictionary<string, ModelSubscription> Own { get; } = [];
 
-    /// <summary>Patterns, in the order of their coming, and whether it is told positions.</summary>
-    public OrderedDictionary<string, bool> Patterns { get; } = [];
+    /// <summary>Patterns, in the order of their coming.</summary>
+    public OrderedDictionary<string, ModelSubscription> Patterns { get; } = [];
 
     public Dictionary<string, string> EpochsKnown { get; } = [];
 
@@ -186,8 +193,22 @@ internal sealed class ModelClient
     /// <summary>What the step under way brings it.</summary>
     public List<string> Expects { get; } = [];
 
-    public bool Covers(string channel) => Own.ContainsKey(channel) || Patterns.Count > 0;
+    public bool Covers(string channel) => Gets(channel) != 0;
+
+    /// <summary>What any of its subscriptions wants of a channel.</summary>
+    public Wanted Gets(string channel) => Patterns.Values.Append(Own.GetValueOrDefault(channel)).Aggregate((Wanted)0, (all, one) => all | one.Wants);
 
     // However many subscriptions cover a channel, one delivers: its own, else the first pattern.
-    public bool IsToldPositions(string channel) => Own.TryGetValue(channel, out var told) ? told : Patterns.Count > 0 && Patterns.GetAt(0).Value;
+    public bool IsToldPositions(string channel) => Own.TryGetValue(channel, out var own) ? own.IsTold : Patterns.Count > 0 && Patterns.GetAt(0).Value.IsTold;
+}
+
+/// <summary>A subscription: whether it is told positions, and what it wants.</summary>
+internal readonly record struct ModelSubscription(bool IsTold, Wanted Wants);
+
+/// <summary>A third of all publications is red, a third is blue, and a third has no tag.</summary>
+internal static class Tags
+{
+    public static string[] Of(int number) => (number % 3) switch { 0 => ["red"], 1 => ["blue"], _ => [] };
+
+    public static bool Has(this Wanted wanted, (ulong Offset, int Number) publication) => ((int)wanted & (1 << (publication.Number % 3))) != 0;
 }

@@ -10,7 +10,7 @@ namespace OrleansNotify.Tests.FrontEnd.Presence;
 /// <summary>What watchers are told, whatever becomes of the changes on their way and of the channel's activation.</summary>
 public sealed class PresenceViewTests
 {
-    private readonly PresenceView _view = new();
+    private readonly PresenceView _view = new(1000);
     private readonly List<PresenceNews> _told = [];
 
     [Fact]
@@ -27,6 +27,20 @@ public sealed class PresenceViewTests
         Accept(8, 5, "x", ""); // of another activation
         Assert.Equal("", Told());
         Assert.False(_view.NeedsState);
+    }
+
+    [Fact]
+    public void No_more_changes_wait_for_a_state_than_are_held_and_the_next_beat_finds_the_others()
+    {
+        var view = new PresenceView(2);
+        for (var version = 4; version <= 6; version++)
+            view.Accept(new PresenceChange("room", 7, version, Members($"c{version}"), []), _told);
+        view.Place(new PresenceState(7, 3, TimeSpan.Zero, 0, 0, []), _told);
+
+        Assert.Equal("+c4 +c5", Told());
+        Assert.False(view.NeedsState);
+        view.Accept(6);
+        Assert.True(view.NeedsState);
     }
 
     [Fact]
@@ -76,6 +90,20 @@ public sealed class PresenceViewTests
     }
 
     [Fact]
+    public void The_first_change_since_there_were_too_many_is_not_all_there_is_to_tell()
+    {
+        Place(7, 1, TimeSpan.Zero, "a", "b");
+        _view.Ask();
+        _view.Place(new PresenceState(7, 9, TimeSpan.Zero, 1001, 0, null), _told);
+        Accept(7, 10, "", "a");
+        Assert.True(_view.NeedsState);
+        Place(7, 10, TimeSpan.Zero, "b", "c");
+        Assert.Equal("+c -a", Told());
+        Accept(7, 11, "d", "");
+        Assert.Equal("+d", Told());
+    }
+
+    [Fact]
     public void Whatever_is_lost_on_the_way_watchers_end_up_with_who_is_there_and_nobody_joins_or_leaves_twice()
     {
         // Steps: who of 8 connections of 2 front-ends comes or goes; whether its change is lost; whether the activation ends.
@@ -83,8 +111,8 @@ public sealed class PresenceViewTests
         step.Array[1, 60].Sample(steps =>
         {
             var time = new FakeTimeProvider();
-            var presence = new ChannelPresence("room", time);
-            var view = new PresenceView();
+            var presence = new ChannelPresence("room", 1000, time);
+            var view = new PresenceView(1000);
             var told = new List<PresenceNews>();
             var there = new HashSet<int>();
             var watched = new HashSet<string>();
@@ -96,7 +124,7 @@ public sealed class PresenceViewTests
                 if (end == 0)
                 {
                     // Killed: the new one is told by each front-end again, and asked at once.
-                    presence = new ChannelPresence("room", time);
+                    presence = new ChannelPresence("room", 1000, time);
                     view.Ask();
                     view.Place(presence.State(true), told);
                     foreach (var side in new[] { 0, 1 })

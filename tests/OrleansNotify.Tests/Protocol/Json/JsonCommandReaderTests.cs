@@ -7,6 +7,8 @@ namespace OrleansNotify.Tests.Protocol.Json;
 
 public class JsonCommandReaderTests
 {
+    private const int MaxHistory = 300;
+
     private const string Epoch = "1-18d-ff";
 
     [Fact]
@@ -21,7 +23,7 @@ public class JsonCommandReaderTests
     public void A_pattern_is_subscribed_to_with_the_positions_of_its_channels()
     {
         var positions = string.Join(',', Enumerable.Range(0, 300).Select(n => $$"""{"offset":{{n}},"x":[1],"epoch":"1-2-3","channel":"chat.{{n}}"}"""));
-        Assert.True(JsonCommandReader.TryRead(Encoding.UTF8.GetBytes($$"""{"type":"subscribe","recover":[{{positions}}],"channel":"chat.*"}"""), out var command, out _));
+        Assert.True(JsonCommandReader.TryRead(Encoding.UTF8.GetBytes($$"""{"type":"subscribe","recover":[{{positions}}],"channel":"chat.*"}"""), MaxHistory, out var command, out _));
 
         var subscribe = Assert.IsType<SubscribeCommand>(command);
         Assert.Equal(("chat.*", "chat.*", null, true), (subscribe.Channel, subscribe.Pattern!.Text, subscribe.Recover, subscribe.HasOptions));
@@ -29,7 +31,7 @@ public class JsonCommandReaderTests
         Assert.Equal(new ChannelRecovery("chat.7", new RecoverFrom(new ChannelEpoch(1, 2, 3), 7)), subscribe.Recoveries[7]);
 
         var tooMany = $$"""{"type":"subscribe","recover":[{{positions}},{"offset":1,"epoch":"1-2-3","channel":"chat.x"}],"channel":"chat.*"}""";
-        Assert.False(JsonCommandReader.TryRead(Encoding.UTF8.GetBytes(tooMany), out _, out var problem));
+        Assert.False(JsonCommandReader.TryRead(Encoding.UTF8.GetBytes(tooMany), MaxHistory, out _, out var problem));
         Assert.Equal("\"recover\" may list at most 300 channels.", problem.Message);
     }
 
@@ -107,7 +109,7 @@ public class JsonCommandReaderTests
             if (!JsonPayload.TryCheck(payload, out var shape, out _))
                 return;
             byte[] message = [.. "{\"type\":\"publish\",\"data\":"u8, .. payload, .. ",\"id\":7,\"channel\":\"a\"}"u8];
-            Assert.True(JsonCommandReader.TryRead(message, out var command, out var problem), problem.Message);
+            Assert.True(JsonCommandReader.TryRead(message, MaxHistory, out var command, out var problem), problem.Message);
             Array.Clear(message);
             var publish = Assert.IsType<PublishCommand>(command);
             Assert.Equal(payload.AsSpan().Trim(" \t\r\n"u8), publish.Draft.Data.Span);
@@ -204,6 +206,13 @@ public class JsonCommandReaderTests
     [InlineData("\"recover\":{\"epoch\":\"1-1-1\",\"offset\":null}", "\"recover.offset\" must be")]
     [InlineData("\"recover\":{\"epoch\":\"1-1-1\",\"offset\":5},\"history\":5", "exclude each other")]
     [InlineData("\"presence\":1", "\"presence\" must be true or false")]
+    [InlineData("\"tags\":\"x\"", "\"tags\" must be an array of strings, not a string")]
+    [InlineData("\"tags\":{\"x\":\"y\"}", "\"tags\" must be an array of strings, not an object")]
+    [InlineData("\"tags\":[\"x\",1]", "\"tags\" entry 2 must be a string")]
+    [InlineData("\"tags\":[]", "\"tags\" is empty; name at least one tag")]
+    [InlineData("\"tags\":[\"\"]", "\"tags\" has text of 0 characters; it takes 1 to 64")]
+    [InlineData("\"tags\":[\"12345678901234567890123456789012345678901234567890123456789012345\"]", "\"tags\" has text of 65 characters; it takes 1 to 64")]
+    [InlineData("\"tags\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\"]", "\"tags\" has more than 10 entries")]
     public void A_wrong_option_of_subscribe_is_a_bad_request_that_names_it(string fields, string words) =>
         Refused($$"""{"type":"subscribe","channel":"a",{{fields}}}""", NotifyError.BadRequest, words);
 
@@ -281,9 +290,21 @@ public class JsonCommandReaderTests
     [InlineData("""{"type":"subscribe","channel":"a","token":{}}""", "\"token\" must be a string")]
     public void A_token_is_a_string(string json, string words) => Refused(json, NotifyError.BadRequest, words);
 
+    [Fact]
+    public void A_filter_is_a_list_of_tags()
+    {
+        var command = Assert.IsType<SubscribeCommand>(Read("""{"type":"subscribe","channel":"a","tags":["x","\u0079"]}"""));
+        Assert.Equal(["x", "y"], command.Tags!);
+        Assert.True(command.HasOptions);
+        Assert.Equal(["x"], Assert.IsType<SubscribeCommand>(Read("""{"type":"subscribe","channel":"a.*","tags":["x"]}""")).Tags!);
+        Assert.Null(Assert.IsType<SubscribeCommand>(Read("""{"type":"subscribe","channel":"a"}""")).Tags);
+    }
+
     [Theory]
-    [InlineData("""{"type":"subscribe","channel":"a","tags":{"x":"y"}}""")]
-    public void What_comes_later_is_told_to_be_not_available(string json) => Refused(json, NotifyError.NotAvailable, "not available yet");
+    [InlineData("@system")]
+    [InlineData("#42")]
+    public void What_comes_without_asking_is_not_filtered(string channel) =>
+        Refused($$"""{"type":"subscribe","channel":"{{channel}}","tags":["x"]}""", NotifyError.BadRequest, "\"tags\" cannot narrow");
 
     [Theory]
     [InlineData("@system")]
@@ -300,14 +321,14 @@ public class JsonCommandReaderTests
     [InlineData("""{"type":"publish","channel":"@system","data":1,"id":"x7"}""")]
     public void The_id_is_echoed_wherever_it_stands(string json)
     {
-        Assert.False(JsonCommandReader.TryRead(Encoding.UTF8.GetBytes(json), out _, out var problem));
+        Assert.False(JsonCommandReader.TryRead(Encoding.UTF8.GetBytes(json), MaxHistory, out _, out var problem));
         Assert.Equal("\"x7\"", Text(problem.Id));
     }
 
     [Fact]
     public void Bytes_that_are_no_utf8_are_a_bad_request()
     {
-        Assert.False(JsonCommandReader.TryRead([.. "{\"type\":\"ping\",\"x\":\""u8, 0xC3, .. "\"}"u8], out _, out var problem));
+        Assert.False(JsonCommandReader.TryRead([.. "{\"type\":\"ping\",\"x\":\""u8, 0xC3, .. "\"}"u8], MaxHistory, out _, out var problem));
         Assert.Equal((NotifyError.BadRequest, "Invalid JSON: not valid UTF-8 (byte 20)."), (problem.Code, problem.Message));
     }
 
@@ -331,7 +352,7 @@ public class JsonCommandReaderTests
             byte[] message = [.. "{\"type\":\"subscribe\",\"channel\":\"a\",\"history\":"u8, .. random.NextBroken(), .. ",\"recover\":"u8, .. random.Next(), (byte)'}'];
             foreach (var bytes in new[] { message, random.NextBroken(), random.Next() })
             {
-                if (!JsonCommandReader.TryRead(bytes, out _, out var problem))
+                if (!JsonCommandReader.TryRead(bytes, MaxHistory, out _, out var problem))
                 {
                     Assert.NotEqual(default, problem.Code);
                     Assert.InRange(problem.Message.Length, 10, 250);
@@ -341,13 +362,13 @@ public class JsonCommandReaderTests
 
     private static ClientCommand Read(string json)
     {
-        Assert.True(JsonCommandReader.TryRead(Encoding.UTF8.GetBytes(json), out var command, out var problem), problem.Message);
+        Assert.True(JsonCommandReader.TryRead(Encoding.UTF8.GetBytes(json), MaxHistory, out var command, out var problem), problem.Message);
         return command;
     }
 
     private static CommandProblem Refused(string json, NotifyError code, string words)
     {
-        Assert.False(JsonCommandReader.TryRead(Encoding.UTF8.GetBytes(json), out _, out var problem));
+        Assert.False(JsonCommandReader.TryRead(Encoding.UTF8.GetBytes(json), MaxHistory, out _, out var problem));
         Assert.Equal(code, problem.Code);
         Assert.Contains(words, problem.Message, StringComparison.Ordinal);
         return problem;

@@ -11,7 +11,7 @@ using OrleansNotify.Tests.Sqlite;
 namespace OrleansNotify.Tests.Security.ApiKeys;
 
 /// <summary>Every endpoint × every kind of key, and of client's token, with the answer in each cell. An endpoint that stands in no table fails the build.</summary>
-public sealed class ApiKeyMatrixTests : IAsyncLifetime, IDisposable
+public sealed class ApiKeyMatrixTests(ApiKeyMatrixTests.KeyServer keys) : IClassFixture<ApiKeyMatrixTests.KeyServer>
 {
     private const string Publisher = "onk_publisher", Reader = "onk_reader", Admin = "onk_admin", News = "onk_news";
 
@@ -46,8 +46,7 @@ public sealed class ApiKeyMatrixTests : IAsyncLifetime, IDisposable
         ("/ws", "/ws", "426 This address speaks WebSocket: connect with a WebSocket client over HTTP/1.1."),
     ];
 
-    private readonly TemporaryFolder _folder = new();
-    private RunningServer _server = null!;
+    private RunningServer Server => keys.Server;
 
     // Method, pattern, an address of it, a body, who may (its scope's key), what he is answered, and what a key for "news" and "news.**" with every scope is.
     public static TheoryData<string, string, string, string?, string, string, string> Guarded => new()
@@ -82,31 +81,6 @@ public sealed class ApiKeyMatrixTests : IAsyncLifetime, IDisposable
         { "DELETE", "/api/channels/{channel}/history", "/api/channels/news/history", null, Admin, "204", "204" },
         { "GET", "/metrics", "/metrics", null, Reader, "200", EveryChannel },
     };
-
-    public async Task InitializeAsync()
-    {
-        var settings = new Dictionary<string, string?>(BadTokens.Settings(_folder["keys.json"])) { ["Notify:Security:AllowedOrigins:0"] = AllowedOrigin };
-        Add(Publisher, ["publish"]);
-        Add(Reader, ["read"]);
-        Add(Admin, ["admin"]);
-        Add(News, ["publish", "read", "admin"], "news", "news.**");
-        _server = await RunningServer.StartAsync(settings);
-
-        void Add(string key, string[] scopes, params string[] channels)
-        {
-            var entry = $"Notify:ApiKeys:{settings.Keys.Count(name => name.EndsWith(":Name", StringComparison.Ordinal))}";
-            settings[$"{entry}:Name"] = key;
-            settings[$"{entry}:Hash"] = Convert.ToHexString(ApiKeySecret.Hash(key));
-            foreach (var (i, scope) in scopes.Index())
-                settings[$"{entry}:Scopes:{i}"] = scope;
-            foreach (var (i, channel) in channels.Index())
-                settings[$"{entry}:Channels:{i}"] = channel;
-        }
-    }
-
-    public async Task DisposeAsync() => await _server.DisposeAsync();
-
-    public void Dispose() => _folder.Dispose();
 
     [Theory, MemberData(nameof(Guarded))]
     public async Task Each_key_gets_its_answer(string method, string pattern, string address, string? body, string allowed, string answer, string limited)
@@ -146,7 +120,7 @@ public sealed class ApiKeyMatrixTests : IAsyncLifetime, IDisposable
             using var preflight = new HttpRequestMessage(HttpMethod.Options, address);
             preflight.Headers.Add("Origin", AllowedOrigin);
             preflight.Headers.Add("Access-Control-Request-Method", method);
-            using var allowed = await _server.Http.SendAsync(preflight);
+            using var allowed = await Server.Http.SendAsync(preflight);
             Assert.Equal((204, AllowedOrigin), ((int)allowed.StatusCode, allowed.Headers.GetValues("Access-Control-Allow-Origin").Single()));
             Assert.Contains(method, allowed.Headers.GetValues("Access-Control-Allow-Methods").Single().Split(", "));
         }
@@ -180,7 +154,7 @@ public sealed class ApiKeyMatrixTests : IAsyncLifetime, IDisposable
     [Fact]
     public void Every_endpoint_stands_in_a_table()
     {
-        var endpoints = _server.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().ToList();
+        var endpoints = Server.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().ToList();
         var guarded = Guarded.Select(row => $"{row[0]} {row[1]}").ToHashSet(StringComparer.Ordinal);
         var open = Open.Select(row => row.Pattern).ToHashSet(StringComparer.Ordinal);
         foreach (var endpoint in endpoints)
@@ -214,7 +188,7 @@ public sealed class ApiKeyMatrixTests : IAsyncLifetime, IDisposable
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, "/api/stats");
         Assert.True(request.Headers.TryAddWithoutValidation(header, value));
-        using var reply = await _server.Http.SendAsync(request);
+        using var reply = await Server.Http.SendAsync(request);
         Assert.Equal(answer, (int)reply.StatusCode);
     }
 
@@ -233,7 +207,7 @@ public sealed class ApiKeyMatrixTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task An_idempotency_key_is_that_of_its_api_key()
     {
-        const string Event = """{"channel":"news","data":1,"idempotencyKey":"k"}""";
+        const string Event = """{"channel":"news.keys","data":1,"idempotencyKey":"k"}""";
         foreach (var (key, body, offset) in new[] { (Publisher, Event, 1), (News, Event.Replace('1', '2'), 2), (Publisher, Event, 1), (News, Event.Replace('1', '2'), 2) })
             Assert.Equal(offset, (await Publish("/api/events", key, body)).GetProperty("offset").GetInt32());
         Assert.Equal(1, (await Publish("/api/events/batch", Publisher, $"[{Event}]"))[0].GetProperty("offset").GetInt32());
@@ -243,7 +217,7 @@ public sealed class ApiKeyMatrixTests : IAsyncLifetime, IDisposable
         {
             using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
-            using var response = await _server.Http.SendAsync(request);
+            using var response = await Server.Http.SendAsync(request);
             return JsonDocument.Parse(await response.Content.ReadAsStringAsync()).RootElement;
         }
     }
@@ -254,11 +228,11 @@ public sealed class ApiKeyMatrixTests : IAsyncLifetime, IDisposable
         using var request = new HttpRequestMessage(HttpMethod.Get, "/api/stats");
         request.Headers.Add("X-API-Key", Reader);
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Reader);
-        using var reply = await _server.Http.SendAsync(request);
+        using var reply = await Server.Http.SendAsync(request);
         Assert.Equal(401, (int)reply.StatusCode);
     }
 
-    private IEnumerable<string> Patterns() => _server.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().Select(PatternOf);
+    private IEnumerable<string> Patterns() => Server.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().Select(PatternOf);
 
     private static string PatternOf(RouteEndpoint endpoint) => "/" + endpoint.RoutePattern.RawText!.Trim('/');
 
@@ -287,6 +261,39 @@ public sealed class ApiKeyMatrixTests : IAsyncLifetime, IDisposable
             request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {key}");
         if (origin is not null)
             request.Headers.Add("Origin", origin);
-        return await _server.Http.SendAsync(request);
+        return await Server.Http.SendAsync(request);
+    }
+
+    /// <summary>A server that knows four keys and trusts one origin.</summary>
+    public sealed class KeyServer : IAsyncLifetime, IDisposable
+    {
+        private readonly TemporaryFolder _folder = new();
+
+        public RunningServer Server { get; private set; } = null!;
+
+        public async Task InitializeAsync()
+        {
+            var settings = new Dictionary<string, string?>(BadTokens.Settings(_folder["keys.json"])) { ["Notify:Security:AllowedOrigins:0"] = AllowedOrigin };
+            Add(Publisher, ["publish"]);
+            Add(Reader, ["read"]);
+            Add(Admin, ["admin"]);
+            Add(News, ["publish", "read", "admin"], "news", "news.**");
+            Server = await RunningServer.StartAsync(settings);
+
+            void Add(string key, string[] scopes, params string[] channels)
+            {
+                var entry = $"Notify:ApiKeys:{settings.Keys.Count(name => name.EndsWith(":Name", StringComparison.Ordinal))}";
+                settings[$"{entry}:Name"] = key;
+                settings[$"{entry}:Hash"] = Convert.ToHexString(ApiKeySecret.Hash(key));
+                foreach (var (i, scope) in scopes.Index())
+                    settings[$"{entry}:Scopes:{i}"] = scope;
+                foreach (var (i, channel) in channels.Index())
+                    settings[$"{entry}:Channels:{i}"] = channel;
+            }
+        }
+
+        public async Task DisposeAsync() => await Server.DisposeAsync();
+
+        public void Dispose() => _folder.Dispose();
     }
 }

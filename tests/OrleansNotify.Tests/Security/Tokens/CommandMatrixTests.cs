@@ -73,7 +73,7 @@ public sealed class CommandMatrixTests(CommandMatrixTests.TokenServer tokens) : 
             Commands.Keys.Order(StringComparer.Ordinal));
         foreach (var (name, row) in Commands)
         {
-            Assert.True(JsonCommandReader.TryRead(Encoding.UTF8.GetBytes(Message(name, "news", BadTokens.Good())), out var command, out _), row.Message);
+            Assert.True(JsonCommandReader.TryRead(Encoding.UTF8.GetBytes(Message(name, "news", BadTokens.Good())), 300, out var command, out _), row.Message);
             Assert.Equal(name, command.GetType().Name);
         }
     }

@@ -1,5 +1,6 @@
-using System.Text;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using OrleansNotify.Grains.Revocations;
 using OrleansNotify.Testing;
 using OrleansNotify.Tests.EndToEnd;
 using static OrleansNotify.Tests.Security.Tokens.Keys;
@@ -20,67 +21,21 @@ public sealed class ConnectionTokenTests : IAsyncLifetime
         ["Notify:Namespaces:strict:ClientPublish"] = "true",
     };
 
-    private static readonly Dictionary<string, (Func<string> Token, int Close, int Error)> Bad = new()
-    {
-        ["garbage"] = (() => "canary.garbage", 3500, 101),
-        ["expired"] = (() => Alice(("exp", In(-1))), 3005, 109),
-        ["not yet valid"] = (() => Alice(("nbf", In(60))), 3500, 101),
-        ["another audience"] = (() => Alice(("aud", "others")), 3500, 101),
-        ["another issuer"] = (() => Alice(("iss", "https://others.example")), 3500, 101),
-        ["none"] = (() => Token("""{"alg":"none"}""", Now(), _ => []), 3500, 101),
-        ["another secret"] = (() => Hs256(Now(), new byte[32]), 3500, 101),
-        ["another algorithm"] = (() => Rs256(Now()), 3500, 101),
-        ["HS256 with a public key"] = (() => Hs256(Now(), Encoding.UTF8.GetBytes(Rsa.ExportSubjectPublicKeyInfoPem())), 3500, 101),
-        ["no user"] = (() => Alice(("sub", null)), 3500, 101),
-        ["no end"] = (() => Alice(("exp", null)), 3500, 101),
-        ["a subscription token"] = (() => Alice(("channel", "news")), 3500, 101),
-        ["a channel of no namespace"] = (() => Alice(("channels", new JsonArray("nowhere:x"))), 3500, 0),
-        ["another user's channel"] = (() => Alice(("channels", new JsonArray("#bob"))), 3500, 0),
-    };
-
     private RunningServer _server = null!;
-
-    public static TheoryData<string, string> BadEverywhere
-    {
-        get
-        {
-            var all = new TheoryData<string, string>();
-            foreach (var token in Bad.Keys)
-            {
-                foreach (var way in new[] { "header", "parameter", "subprotocol" })
-                    all.Add(token, way);
-            }
-            return all;
-        }
-    }
-
-    public static TheoryData<string> BadInFrames => new(Bad.Where(bad => bad.Value.Error != 0).Select(bad => bad.Key));
 
     public async Task InitializeAsync() => _server = await RunningServer.StartAsync(Settings);
 
     public Task DisposeAsync() => _server.DisposeAsync().AsTask();
 
-    [Theory, MemberData(nameof(BadEverywhere))]
-    public async Task A_bad_token_ends_the_connection(string which, string way)
+    // What else ends a connection: CommandMatrixTests.
+    [Theory]
+    [InlineData("nowhere:x")]
+    [InlineData("#bob")]
+    public async Task A_token_for_a_channel_that_cannot_be_given_ends_the_connection(string channel)
     {
-        var (token, close, _) = Bad[which];
-        await using var raw = await Open(way, token());
+        await using var raw = await Open("header", Alice(("channels", new JsonArray(channel))));
         var last = await raw.ReadFrame();
-        Assert.Equal((8, close), (last!.Opcode, last.CloseCode));
-        Assert.DoesNotContain("canary", last.Text, StringComparison.Ordinal);
-    }
-
-    [Theory, MemberData(nameof(BadInFrames))]
-    public async Task A_bad_token_in_a_frame_is_an_error(string which)
-    {
-        var (token, _, error) = Bad[which];
-        await using var client = await WsClient.ConnectAsync(_server.WebSocket);
-        await client.Send(new { type = "auth", token = token(), id = 1 });
-        var refused = await client.Next("error");
-        Assert.Equal((error, 1), (refused.Code, refused.Json.GetProperty("id").GetInt32()));
-        Assert.DoesNotContain("canary", refused.Text, StringComparison.Ordinal);
-        await client.Send(new { type = "auth", token = Alice(), id = 2 });
-        Assert.Equal(2, (await client.Next("authenticated")).Json.GetProperty("id").GetInt32());
+        Assert.Equal((8, 3500), (last!.Opcode, last.CloseCode));
     }
 
     [Theory]
@@ -137,6 +92,18 @@ public sealed class ConnectionTokenTests : IAsyncLifetime
         await using var known = await Connect(server, Alice());
         Assert.Equal(3502, (await silent.Closed()).Code);
         await known.Ping();
+    }
+
+    [Fact]
+    public async Task A_server_is_not_ready_before_it_has_read_which_tokens_are_revoked()
+    {
+        var reads = 0;
+        await using var server = await RunningServer.StartAsync(new(Settings), services => services.AddSingleton<IIncomingGrainCallFilter>(new CallFilter(call =>
+            call.InterfaceMethod.DeclaringType == typeof(IRevocationsGrain) && Interlocked.Increment(ref reads) == 1
+                ? Task.FromException(new InvalidOperationException("not now"))
+                : call.Invoke())));
+
+        await using var client = await Connect(server, Alice());
     }
 
     [Fact]

@@ -19,6 +19,7 @@ public sealed class RevocationTests : IAsyncLifetime
         ["Notify:Tokens:HmacKeys:0"] = Convert.ToBase64String(Secret),
         ["Notify:Tokens:Issuer"] = "https://issuer.example",
         ["Notify:Tokens:Audience"] = "notify",
+        ["Notify:Tokens:RevocationLifetime"] = "7.00:00:00",
     };
 
     private NotifyCluster _cluster = null!;
@@ -61,7 +62,10 @@ public sealed class RevocationTests : IAsyncLifetime
         await using var undated = await Connect(here, Token("alice", null));
         await using var bob = await Connect(there, Token("bob", null));
 
-        Assert.Equal(200, (await here.Http.Post("/api/users/alice/revoke", "")).Status);
+        var asked = Now();
+        var (status, reply) = await here.Http.Post("/api/users/alice/revoke", "");
+        Assert.Equal(200, status);
+        Assert.InRange(reply.GetProperty("until").GetInt64(), asked + (7 * 86_400), Now() + (7 * 86_400)); // as long as configured
 
         Assert.Equal(3500, (await dated.Closed(Promised)).Code);
         Assert.Equal(3500, (await undated.Closed(Promised)).Code);
@@ -84,6 +88,19 @@ public sealed class RevocationTests : IAsyncLifetime
         var last = await _cluster.AddSiloAsync();
         await using var everywhere = await Connect(last, Token("alice", "t1"));
         Assert.Equal(3500, (await everywhere.Closed()).Code);
+    }
+
+    [Fact]
+    public async Task What_silos_remember_fills_the_list_and_no_more()
+    {
+        var grain = _cluster.Client.GetGrain<IRevocationsGrain>(0);
+        var now = TimeProvider.System.GetUtcNow();
+
+        await grain.Offer([.. Enumerable.Range(0, RevocationList.MaxCount + 1).Select(n => new Revocation(RevocationKind.Token, $"{n}", now, now.AddHours(1)))]);
+
+        Assert.Equal(RevocationList.MaxCount, (await grain.Read(Guid.Empty, 0)).Revocations.Length);
+        Assert.Equal(409, (await _cluster.Silos[0].Http.Post("/api/tokens/more/revoke", "")).Status);
+        Assert.Equal(200, (await _cluster.Silos[0].Http.Post("/api/tokens/0/revoke", "")).Status);
     }
 
     [Fact]

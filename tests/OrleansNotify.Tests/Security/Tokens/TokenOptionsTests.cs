@@ -55,6 +55,8 @@ public sealed class TokenOptionsTests : IDisposable
     [InlineData("Algorithms:0=RS256;JwksFile=none.json;Issuer=x", "none.json') cannot be read.")]
     [InlineData(Good + ";ClockSkew=00:05:01", "Notify:Tokens:ClockSkew (00:05:01) must be between 00:00:00 and 00:05:00.")]
     [InlineData(Good + ";ClockSkew=-00:00:01", "Notify:Tokens:ClockSkew (-00:00:01) must be between")]
+    [InlineData(Good + ";RevocationLifetime=00:00:59", "Notify:Tokens:RevocationLifetime (00:00:59) must be between 00:01:00 and 3650.00:00:00.")]
+    [InlineData(Good + ";RevocationLifetime=3650.00:00:01", "Notify:Tokens:RevocationLifetime (3650.00:00:01) must be between")]
     [InlineData(Good + ";MaxTokenBytes=32769", "Notify:Tokens:MaxTokenBytes (32769) must be between 1024 and 32768.")]
     [InlineData(Good + ";Audiance=notify", "Audiance")]
     public void What_is_wrong_ends_the_start_and_names_the_setting(string settings, string sentence)

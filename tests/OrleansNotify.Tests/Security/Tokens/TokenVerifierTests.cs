@@ -336,6 +336,17 @@ public sealed class TokenVerifierTests : IDisposable
     }
 
     [Fact]
+    public async Task A_token_may_be_as_long_as_configured_and_no_longer()
+    {
+        var verifier = Verifier(new() { Algorithms = ["HS256"], HmacKeys = [Convert.ToBase64String(Secret)], MaxTokenBytes = 1024 });
+        // 1,024 is the length of one of these, or 1,023.
+        var tokens = Enumerable.Range(500, 200).Select(length => Hs256(Claims(("info", new string('x', length))))).ToList();
+
+        Assert.True((await verifier.VerifyConnection(tokens.Last(token => token.Length <= 1024), default)).IsGood);
+        Assert.Equal("The token is longer than 1024 bytes.", (await verifier.VerifyConnection(tokens.First(token => token.Length > 1024), default)).Refusal?.Sentence);
+    }
+
+    [Fact]
     public async Task Any_of_several_secrets_verifies()
     {
         var verifier = Verifier(new() { Algorithms = ["HS256"], HmacKeys = [Convert.ToBase64String(new byte[32]), Convert.ToBase64String(Secret)] });

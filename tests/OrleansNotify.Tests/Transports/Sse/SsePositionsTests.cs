@@ -99,7 +99,7 @@ public sealed class SsePositionsTests
     private static SseRequest Request(string query)
     {
         var context = new DefaultHttpContext { Request = { QueryString = new QueryString(query) } };
-        Assert.Null(SseRequest.Read(context.Request, 10, out var request));
+        Assert.Null(SseRequest.Read(context.Request, 10, 300, out var request));
         return request!;
     }
 

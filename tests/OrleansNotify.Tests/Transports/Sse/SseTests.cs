@@ -159,6 +159,8 @@ public sealed class SseTests : IAsyncLifetime
     [InlineData("channel=a&since=1-2-3", 400, "since", "'since' (or Last-Event-ID) must be an \"id\" that this address sent for these channels in this order: 1 positions EPOCH:OFFSET joined by ','.")]
     [InlineData("channel=a&since=1-2-3:-1", 400, "since", "'since' (or Last-Event-ID) must be an \"id\" that this address sent for these channels in this order: 1 positions EPOCH:OFFSET joined by ','.")]
     [InlineData("channel=a&since=%0a:1", 400, "since", "'since' (or Last-Event-ID) must be an \"id\" that this address sent for these channels in this order: 1 positions EPOCH:OFFSET joined by ','.")]
+    [InlineData("channel=a&token=x&token=y", 400, "token", "There are more tokens than channels: the first token is for the first channel, and so on; leave it empty (token=) for a channel that needs none.")]
+    [InlineData("channel=a&token=x", 400, "token", "This server takes no tokens (Notify:Tokens is not configured).")]
     [InlineData("channel=a&user=a,b", 400, "user", "The parameter 'user' must be 1-128 of A-Z a-z 0-9 _ . @ = + ~ : -")]
     [InlineData("channel=nowhere:a", 404, "channel", "Unknown namespace 'nowhere': configure it under Notify:Namespaces, or use a channel without ':'.")]
     [InlineData("channel=a&channel=%2342", 403, "channel", "This channel is only for the users named behind '#'.")]
@@ -209,14 +211,7 @@ public sealed class SseTests : IAsyncLifetime
     [Fact]
     public async Task Where_tokens_are_asked_for_a_stream_takes_one_and_ends_with_it()
     {
-        await using var server = await RunningServer.StartAsync(new()
-        {
-            ["Notify:Tokens:Algorithms:0"] = "HS256",
-            ["Notify:Tokens:HmacKeys:0"] = Convert.ToBase64String(Secret),
-            ["Notify:Tokens:Issuer"] = "https://issuer.example",
-            ["Notify:Tokens:Audience"] = "notify",
-            ["Notify:Tokens:ClockSkew"] = "00:00:00",
-        });
+        await using var server = await StartWithTokens();
         var subs = new JsonObject { ["$orders"] = new JsonObject() };
 
         Assert.Equal(401, await Status(server, "channel=a"));
@@ -229,6 +224,66 @@ public sealed class SseTests : IAsyncLifetime
         Assert.Equal("#alice", (await client.Next()).Frame.Channel);
         Assert.Equal(("close", 3005), ((await client.Next()) is { } farewell ? (farewell.EventType, farewell.Frame.Code!.Value) : default));
     }
+
+    [Fact]
+    public async Task A_private_channel_opens_to_a_subscription_token_and_is_recovered_with_it()
+    {
+        await using var server = await StartWithTokens();
+        var alice = Alice(60);
+        var orders = Subscription("alice", "$orders", 60);
+        // The second token is for the second channel; news needs none.
+        var query = $"channel=news&channel=$orders&token=&token={orders}&access_token={alice}";
+        string last;
+        await using (var client = await SseClient.ConnectAsync(server.Http, query))
+        {
+            await client.Take(2);
+            await server.Http.PublishMany("$orders", 1, 1);
+            await client.Take(1);
+            last = client.LastEventId;
+        }
+        await server.Http.PublishMany("$orders", 2, 3);
+
+        await using var again = await SseClient.ConnectAsync(server.Http, query, last);
+        Assert.Equal([2, 3], Events(await again.Take(4), "$orders").Numbers());
+
+        await Refused(401, "token", $"channel=$orders&token={Subscription("bob", "$orders", 60)}&access_token={alice}");
+        await Refused(401, "token", $"channel=$other&token={orders}&access_token={alice}");
+        await Refused(401, "token", $"channel=$orders&token={Subscription("alice", "$orders", -1)}&access_token={alice}");
+        await Refused(401, "token", $"channel=$orders&token={alice}&access_token={alice}");
+        await Refused(403, "channel", $"channel=$orders&channel=news&token=&token=&access_token={alice}");
+
+        async Task Refused(int status, string field, string wrong)
+        {
+            var (answered, problem) = await server.Http.Get($"/sse?{wrong}");
+            Assert.Equal((status, field), (answered, problem.GetProperty("field").GetString()));
+        }
+    }
+
+    [Fact]
+    public async Task A_subscription_ends_with_its_token_and_the_stream_goes_on()
+    {
+        await using var server = await StartWithTokens();
+        await using var client = await SseClient.ConnectAsync(server.Http, $"channel=$orders&channel=news&token={Subscription("alice", "$orders", 3)}&access_token={Alice(60)}");
+        await client.Take(2);
+
+        var ended = (await client.Next()).Frame;
+        Assert.Equal(("unsubscribed", "$orders", 109), (ended.Type, ended.Channel, ended.Code));
+        await server.Http.PublishMany("$orders", 1, 1);
+        await server.Http.PublishMany("news", 1, 1);
+        Assert.Equal("news", (await client.Next()).Frame.Channel);
+    }
+
+    private static Task<RunningServer> StartWithTokens() => RunningServer.StartAsync(new()
+    {
+        ["Notify:Tokens:Algorithms:0"] = "HS256",
+        ["Notify:Tokens:HmacKeys:0"] = Convert.ToBase64String(Secret),
+        ["Notify:Tokens:Issuer"] = "https://issuer.example",
+        ["Notify:Tokens:Audience"] = "notify",
+        ["Notify:Tokens:ClockSkew"] = "00:00:00",
+    });
+
+    private static string Subscription(string user, string channel, int seconds) =>
+        Hs256(Claims(("sub", user), ("channel", channel), ("exp", TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() + seconds)));
 
     private static string Alice(int seconds, JsonObject? subs = null) =>
         Hs256(Claims(("exp", TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() + seconds), ("subs", subs)));

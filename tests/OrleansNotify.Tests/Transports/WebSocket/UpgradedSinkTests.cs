@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using OrleansNotify.AspNetCore.Transports.WebSocket;
@@ -12,7 +13,7 @@ public sealed class UpgradedSinkTests
         var lifetime = new Lifetime();
         var context = new DefaultHttpContext();
         context.Features.Set<IConnectionLifetimeFeature>(lifetime);
-        var sink = new UpgradedSink(context.Features, Stream.Null);
+        var sink = new UpgradedSink(context.Features, Stream.Null, PipeReader.Create(Stream.Null), TimeProvider.System);
 
         context.Uninitialize(); // as the server does at the end of a request
         sink.Abort();

@@ -3,7 +3,7 @@ using OrleansNotify.Grains.Channels;
 
 namespace OrleansNotify.Tests.Channels;
 
-public sealed class PublishRateTests
+public sealed class RateLimitTests
 {
     private readonly FakeTimeProvider _time = new();
 
@@ -14,7 +14,7 @@ public sealed class PublishRateTests
     [InlineData(100_000)]
     public void One_second_s_worth_at_once_and_then_one_by_one(int perSecond)
     {
-        var rate = new PublishRate(perSecond, _time);
+        var rate = new RateLimit(perSecond, _time);
         Assert.Equal(perSecond, Take(rate));
 
         _time.Advance(TimeSpan.FromSeconds(1) / perSecond);
@@ -26,7 +26,7 @@ public sealed class PublishRateTests
     [Fact]
     public void However_long_it_rested_it_gives_no_more_than_one_second_s_worth()
     {
-        var rate = new PublishRate(100, _time);
+        var rate = new RateLimit(100, _time);
         foreach (var rest in new[] { 1.5, 0, 3_600, 0 })
         {
             _time.Advance(TimeSpan.FromSeconds(rest));
@@ -34,7 +34,7 @@ public sealed class PublishRateTests
         }
     }
 
-    private static int Take(PublishRate rate)
+    private static int Take(RateLimit rate)
     {
         var taken = 0;
         while (rate.TryTake())

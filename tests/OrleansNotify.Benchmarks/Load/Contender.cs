@@ -1,0 +1,61 @@
+using System.Diagnostics;
+using System.Globalization;
+using OrleansNotify.Benchmarks.Load.Generator;
+using OrleansNotify.Benchmarks.Load.Peers;
+using OrleansNotify.Testing;
+
+namespace OrleansNotify.Benchmarks.Load;
+
+/// <summary>A server to measure.</summary>
+/// <param name="Name">On the command line and in tables.</param>
+/// <param name="Dialect">How it is spoken to.</param>
+internal sealed record Contender(string Name, Dialect Dialect)
+{
+    /// <summary>All of them, ours first.</summary>
+    public static IReadOnlyList<Contender> All { get; } =
+    [
+        new("ours", Dialect.Ours),
+        new("signalr", Dialect.SignalR),
+        new("kestrel", Dialect.Ours with { HasBatches = false }),
+        new("upgrade", Dialect.Ours with { HasBatches = false }),
+    ];
+
+    /// <summary>Starts it as a process of its own, on a free port.</summary>
+    public async Task<StartedContender> StartAsync()
+    {
+        if (this == All[0])
+        {
+            var server = await ServerProcess.StartAsync();
+            return new StartedContender(server, server.Port, Process.GetProcessById(server.Id));
+        }
+        var port = Ports.Free();
+        var peer = ChildProcess.Start(
+            "dotnet",
+            [typeof(Contender).Assembly.Location, Peer.Verb, Name, "--port", port.ToString(CultureInfo.InvariantCulture)],
+            environment: new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = null });
+        try
+        {
+            await peer.Line($"that {Name} listens", line => line == Peer.Ready);
+            return new StartedContender(peer, port, Process.GetProcessById(peer.Id));
+        }
+        catch
+        {
+            await peer.DisposeAsync();
+            throw;
+        }
+    }
+}
+
+/// <summary>A running server; disposing ends it.</summary>
+internal sealed class StartedContender(IAsyncDisposable owner, int port, Process process) : IAsyncDisposable
+{
+    public int Port => port;
+
+    public Process Process => process;
+
+    public async ValueTask DisposeAsync()
+    {
+        process.Dispose();
+        await owner.DisposeAsync();
+    }
+}

@@ -1,0 +1,145 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace OrleansNotify.Benchmarks.Load.Generator;
+
+/// <summary>One WebSocket connection, subscribed to one channel: handshake, script, then whatever comes goes to the generator.</summary>
+internal sealed class Subscriber : IReadable, IFrameReceiver, IDisposable
+{
+    // RFC 6455 1.3: the example key and its answer.
+    private const string Key = "dGhlIHNhbXBsZSBub25jZQ==", Accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+    private const int SourceAddresses = 8; // each with ports of its own: those of connections that ended a minute ago are not free yet
+
+    private readonly Run _run;
+    private readonly Socket _socket;
+    private readonly FrameAssembler _frames = new();
+    private StringBuilder? _head = new();
+    private int _step = -1; // of the script; -1: the handshake
+    private bool _isOpen = true;
+
+    public Subscriber(Run run, int index, string channel)
+    {
+        (_run, Index, Channel) = (run, index, channel);
+        ChannelIndex = index % run.Work.Channels;
+        _socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, LingerState = new LingerOption(true, 0) };
+        _socket.Bind(new IPEndPoint(new IPAddress([127, 0, 0, (byte)(1 + index % SourceAddresses)]), 0));
+        _socket.Connect(IPAddress.Loopback, run.Port); // loopback: at once, while fewer are under way than the server lets wait
+        _socket.Blocking = false;
+        run.Loop.Add(_socket, this);
+        Send(Encoding.ASCII.GetBytes($"GET {run.Dialect.Path} HTTP/1.1\r\nHost: 127.0.0.1:{run.Port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {Key}\r\nSec-WebSocket-Version: 13\r\n\r\n"));
+    }
+
+    /// <summary>Its number.</summary>
+    public int Index { get; }
+
+    /// <summary>The number of its channel.</summary>
+    public int ChannelIndex { get; }
+
+    /// <summary>Its channel.</summary>
+    public string Channel { get; }
+
+    /// <summary>Whether its subscription has been confirmed.</summary>
+    public bool IsReady { get; private set; }
+
+    /// <inheritdoc/>
+    public void Readable()
+    {
+        if (!_isOpen)
+            return;
+        var count = _socket.Receive(_run.Buffer, SocketFlags.None, out var error);
+        if (error == SocketError.WouldBlock)
+            return;
+        if (count <= 0)
+        {
+            End();
+            return;
+        }
+        var received = _run.Buffer.AsSpan(0, count);
+        if (_head is null)
+            _frames.Feed(received, this);
+        else
+            Handshake(received);
+    }
+
+    /// <inheritdoc/>
+    public void Receive(byte opcode, ReadOnlySpan<byte> payload)
+    {
+        switch (opcode)
+        {
+            case 8:
+                End();
+                break;
+            case 9:
+                SendFrame(10, payload);
+                break;
+            case not 10 when IsReady:
+                _run.Deliver(this, payload);
+                break;
+            case not 10:
+                if (payload.IndexOf(Encoding.UTF8.GetBytes(_run.Dialect.Script[_step].Expect)) >= 0)
+                    Next();
+                break;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _isOpen = false;
+        _socket.Dispose();
+    }
+
+    private void Handshake(ReadOnlySpan<byte> received)
+    {
+        var end = received.IndexOf("\r\n\r\n"u8);
+        _head!.Append(Encoding.ASCII.GetString(end < 0 ? received : received[..end]));
+        if (end < 0)
+            return;
+        var head = _head.ToString();
+        if (!head.StartsWith("HTTP/1.1 101 ", StringComparison.Ordinal) || !head.Contains(Accept, StringComparison.Ordinal))
+            throw new InvalidOperationException($"The server refused a WebSocket at {_run.Dialect.Path}: {head.Split('\r')[0]}");
+        _head = null;
+        Next();
+        _frames.Feed(received[(end + 4)..], this);
+    }
+
+    private void Next()
+    {
+        if (++_step == _run.Dialect.Script.Length)
+        {
+            IsReady = true;
+            _run.Ready(this);
+        }
+        else
+        {
+            SendFrame(1, Encoding.UTF8.GetBytes(_run.Dialect.Script[_step].Send.Replace("{channel}", Channel, StringComparison.Ordinal)));
+        }
+    }
+
+    private void SendFrame(byte opcode, ReadOnlySpan<byte> payload)
+    {
+        if (payload.Length > 125)
+            throw new InvalidOperationException($"The generator sends frames of at most 125 bytes; this one has {payload.Length}.");
+        Span<byte> frame = stackalloc byte[6 + payload.Length];
+        (frame[0], frame[1]) = ((byte)(0x80 | opcode), (byte)(0x80 | payload.Length));
+        frame[2..6].Clear(); // a mask of zeros is a mask
+        payload.CopyTo(frame[6..]);
+        Send(frame);
+    }
+
+    // So little, and so seldom, that the socket takes it whole.
+    private void Send(ReadOnlySpan<byte> bytes)
+    {
+        if (_socket.Send(bytes, SocketFlags.None, out var error) != bytes.Length)
+            throw new InvalidOperationException($"A subscriber could not send {bytes.Length} bytes: {error}.");
+    }
+
+    private void End()
+    {
+        if (!_isOpen)
+            return;
+        Dispose();
+        _run.Ended(this);
+    }
+}
