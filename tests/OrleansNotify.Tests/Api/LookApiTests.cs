@@ -40,6 +40,7 @@ public sealed class LookApiTests : IAsyncLifetime
         await one.Subscribe("a");
         await using var two = await _server.WebSocket.Subscribed("a", "b");
         await using var three = await WsClient.ConnectAsync(_server.WebSocket);
+        await three.Ping();
 
         Assert.Equal(3, (await Ids("")).Length);
         Assert.Equal(2, (await Ids("?channel=a")).Length);
@@ -63,6 +64,8 @@ public sealed class LookApiTests : IAsyncLifetime
         await using var one = await WsClient.ConnectAsync(_server.WebSocket, user: "42");
         await using var two = await WsClient.ConnectAsync(_server.WebSocket, user: "42");
         await using var other = await WsClient.ConnectAsync(_server.WebSocket);
+        foreach (var client in new[] { one, two, other })
+            await client.Ping(); // it is listed
         var ids = await Ids("");
         var others = ids.Except(await Ids("?user=42")).Single();
 

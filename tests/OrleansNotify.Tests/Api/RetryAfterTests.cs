@@ -43,8 +43,9 @@ public sealed partial class RetryAfterTests
             ["Notify:Tokens:HmacKeys:0"] = Convert.ToBase64String(new byte[32]),
         });
         await using var client = await WsClient.ConnectAsync(server.WebSocket); // it has 10 s to say who it is
-        var (_, list) = await server.Http.Get("/api/connections");
-        var id = list.GetProperty("connections")[0].GetProperty("id").GetString();
+        JsonElement list = default;
+        await Until.True("the connection is listed", async () => (list = (await server.Http.Get("/api/connections")).Body.GetProperty("connections")).GetArrayLength() == 1);
+        var id = list[0].GetProperty("id").GetString();
         var (_, document) = await server.Http.Get("/openapi/v1.json");
 
         Assert.Equal(Described(document).Order(StringComparer.Ordinal), Refused.Select(r => r.Operation).Order(StringComparer.Ordinal));

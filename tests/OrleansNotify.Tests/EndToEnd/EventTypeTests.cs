@@ -19,6 +19,8 @@ public sealed class EventTypeTests : IAsyncLifetime
         await using var here = await WsClient.ConnectAsync(_cluster.Silos[0].WebSocket);
         await using var there = await WsClient.ConnectAsync(_cluster.Silos[1].WebSocket);
         await using var subscribed = await _cluster.Silos[1].WebSocket.Subscribed(channel);
+        foreach (var client in new[] { here, there })
+            await client.Ping(); // it is in
 
         for (var n = 1; n <= 3; n++)
             Assert.Equal(202, (await _cluster.Silos[0].Http.Post("/api/events", $$$"""{"type":"{{{type}}}","data":{"n":{{{n}}}}}""")).Status);
@@ -30,8 +32,8 @@ public sealed class EventTypeTests : IAsyncLifetime
             await client.Ping();
             Assert.Empty(client.UntakenEvents());
         }
-        Assert.True(here.Frames[0].Epoch is not null, "the first event tells the epoch");
-        Assert.Null(here.Frames[1].Epoch);
+        Assert.True(here.Frames[1].Epoch is not null, "the first event tells the epoch");
+        Assert.Null(here.Frames[2].Epoch);
         await subscribed.Unsubscribe(channel);
         await _cluster.Silos[1].Http.Post("/api/events", $$$"""{"type":"{{{type}}}","data":{"n":4}}""");
         Assert.Equal([4], (await subscribed.TakeEvents(1)).Numbers());

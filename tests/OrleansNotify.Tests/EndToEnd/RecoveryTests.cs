@@ -13,6 +13,7 @@ public sealed class RecoveryTests : IAsyncLifetime
     public async Task InitializeAsync() => _server = await RunningServer.StartAsync(new()
     {
         ["Notify:Namespaces:short:HistorySize"] = "5",
+        ["Notify:Namespaces:long:HistorySize"] = "1000",
         ["Notify:Namespaces:live:Class"] = "Ephemeral",
         ["Notify:Namespaces:talk:ClientPublish"] = "true",
     });
@@ -200,7 +201,7 @@ public sealed class RecoveryTests : IAsyncLifetime
         var publishing = Task.Run(async () =>
         {
             while (!stop.IsCancellationRequested)
-                await _server.Http.Publish("seam", $$"""{"n":{{++published}}}""");
+                await _server.Http.Publish("long:seam", $$"""{"n":{{++published}}}""");
         });
         await Until.True("some are published", () => Volatile.Read(ref published) > 20);
         string? epoch = null;
@@ -208,8 +209,9 @@ public sealed class RecoveryTests : IAsyncLifetime
         for (var i = 0; i < 60; i++)
         {
             var client = await WsClient.ConnectAsync(_server.WebSocket);
+            await client.Ping(); // it is in: what follows takes no longer than a call
             var since = (ulong)Volatile.Read(ref published) - 15;
-            var reply = await client.Subscribe("seam", epoch is null ? "\"history\":20" : $$"""
+            var reply = await client.Subscribe("long:seam", epoch is null ? "\"history\":20" : $$"""
                 "recover":{"epoch":"{{epoch}}","offset":{{since}}}
                 """);
             // History: the last 20 up to where it joined. Recovery: all behind what it had.

@@ -133,6 +133,8 @@ public sealed class UserTests : IAsyncLifetime
     {
         await using var one = await Connect(0, "42");
         await using var two = await Connect(1, "42");
+        foreach (var client in new[] { one, two })
+            await client.Ping(); // it is on its user's channel
         foreach (var _ in new[] { 1, 2 })
         {
             var (status, body) = await _cluster.Silos[1].Http.Post("/api/users/42/events", """{"data":{"n":5},"event":"said"}""", idempotencyKey: "k");
