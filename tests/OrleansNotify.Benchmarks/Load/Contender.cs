@@ -28,14 +28,20 @@ internal sealed record Contender(string Name, Dialect Dialect)
             var server = await ServerProcess.StartAsync();
             return new StartedContender(server, server.Port, Process.GetProcessById(server.Id));
         }
+        return await StartPeerAsync(Name);
+    }
+
+    /// <summary>Starts one of <see cref="Peer"/>'s servers.</summary>
+    public static async Task<StartedContender> StartPeerAsync(string name)
+    {
         var port = Ports.Free();
         var peer = ChildProcess.Start(
             "dotnet",
-            [typeof(Contender).Assembly.Location, Peer.Verb, Name, "--port", port.ToString(CultureInfo.InvariantCulture)],
+            [typeof(Contender).Assembly.Location, Peer.Verb, name, "--port", port.ToString(CultureInfo.InvariantCulture)],
             environment: new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = null });
         try
         {
-            await peer.Line($"that {Name} listens", line => line == Peer.Ready);
+            await peer.Line($"that {name} listens", line => line == Peer.Ready);
             return new StartedContender(peer, port, Process.GetProcessById(peer.Id));
         }
         catch
@@ -49,9 +55,7 @@ internal sealed record Contender(string Name, Dialect Dialect)
 /// <summary>A running server; disposing ends it.</summary>
 internal sealed class StartedContender(IAsyncDisposable owner, int port, Process process) : IAsyncDisposable
 {
-    public int Port => port;
-
-    public Process Process => process;
+    public Target Target { get; } = new(port, port, process);
 
     public async ValueTask DisposeAsync()
     {

@@ -4,7 +4,7 @@ namespace OrleansNotify.Benchmarks.Load.Generator;
 /// Finds what was lost, came twice or in another order. A publisher numbers its publications 1, 2, 3… per channel and sends the next one after the
 /// answer to the last, so every subscriber must see them in that order.
 /// </summary>
-/// <param name="subscribers">How many, each of one channel.</param>
+/// <param name="subscribers">How many subscriptions.</param>
 /// <param name="publishers">How many.</param>
 internal sealed class DeliveryChecker(int subscribers, int publishers)
 {
@@ -38,9 +38,9 @@ internal sealed class DeliveryChecker(int subscribers, int publishers)
 
     /// <summary>Takes a delivery.</summary>
     /// <returns>Whether it is new.</returns>
-    public bool Take(int subscriber, int publisher, uint sequence)
+    public bool Take(int subscription, int publisher, uint sequence)
     {
-        ref var seen = ref _seen[subscriber * publishers + publisher];
+        ref var seen = ref _seen[subscription * publishers + publisher];
         if (sequence > seen.Last)
         {
             var step = sequence - seen.Last;

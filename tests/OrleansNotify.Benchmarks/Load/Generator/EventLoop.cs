@@ -10,7 +10,7 @@ namespace OrleansNotify.Benchmarks.Load.Generator;
 /// </summary>
 internal sealed class EventLoop : IDisposable
 {
-    private const int ReadyToRead = 1, IntoTheSet = 1; // EPOLLIN, EPOLL_CTL_ADD
+    private const int ReadyToRead = 1, IntoTheSet = 1, OutOfTheSet = 2; // EPOLLIN, EPOLL_CTL_ADD, EPOLL_CTL_DEL
     private const int Monotonic = 1, NonBlocking = 0x800; // CLOCK_MONOTONIC, TFD_NONBLOCK
     private const int Most = 512;
     private const int TimerKey = -1;
@@ -33,6 +33,9 @@ internal sealed class EventLoop : IDisposable
         _readables.Add(readable);
         Watch((int)socket.Handle, _readables.Count - 1);
     }
+
+    /// <summary>Never calls a socket's reader again.</summary>
+    public void Remove(Socket socket) => _ = Checked(EpollControl(_epoll, OutOfTheSet, (int)socket.Handle, new byte[16]), "epoll_ctl");
 
     /// <summary>Waits until something can be read or the time has passed, and has it read.</summary>
     /// <param name="nanoseconds">How long at most; 0: not at all.</param>

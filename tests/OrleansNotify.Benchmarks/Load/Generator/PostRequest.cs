@@ -9,7 +9,6 @@ internal sealed class PostRequest
     /// <summary>Of a publication's payload: its number in a message, between marks.</summary>
     public const int TokenLength = 11;
 
-    private const int PayloadBytes = 200;
     private const int NumberLength = 8; // hexadecimal digits
     private const string Mark = "~T";
 
@@ -17,9 +16,9 @@ internal sealed class PostRequest
     private readonly int[] _channels;
     private readonly int[] _tokens;
 
-    public PostRequest(int port, string channelPrefix, int batch)
+    public PostRequest(int port, string channelPrefix, int batch, int payloadBytes = 200)
     {
-        var item = $$$"""{"channel":"{{{NameOf(channelPrefix, 0)}}}","data":{"m":"{{{Mark}}}00000000~{{{new string('x', PayloadBytes - TokenLength)}}}"}}""";
+        var item = $$$"""{"channel":"{{{NameOf(channelPrefix, 0)}}}","data":{"m":"{{{Mark}}}00000000~{{{new string('x', payloadBytes - TokenLength)}}}"}}""";
         var body = batch == 1 ? item : $"[{string.Join(',', Enumerable.Repeat(item, batch))}]";
         var head = $"POST /api/events{(batch == 1 ? "" : "/batch")} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n";
         _bytes = Encoding.ASCII.GetBytes(head + body);

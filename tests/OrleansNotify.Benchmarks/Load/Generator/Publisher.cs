@@ -20,7 +20,7 @@ internal sealed class Publisher : IReadable, IDisposable
         (_run, Index) = (run, index);
         _sequences = new uint[run.Work.Channels];
         _socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, LingerState = new LingerOption(true, 0) };
-        _socket.Connect(IPAddress.Loopback, run.Port);
+        _socket.Connect(IPAddress.Loopback, run.Target.PublishPort);
         _socket.Blocking = false;
         run.Loop.Add(_socket, this);
     }

@@ -11,11 +11,10 @@ internal sealed class Run : IDisposable
     private const long Pulse = 10_000_000; // how long the loop sleeps at most
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(3); // nothing comes any more: what has not come is lost
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(10); // nothing comes any more: what has not come is lost
 
     private static int s_runs;
 
-    private readonly Process _server;
     private readonly List<Subscriber> _subscribers = [];
     private readonly List<Publisher> _publishers = [];
     private readonly Queue<Publisher> _idle = new();
@@ -37,21 +36,20 @@ internal sealed class Run : IDisposable
     /// <summary>Prepares.</summary>
     /// <param name="work">What to do.</param>
     /// <param name="dialect">How the server is spoken to.</param>
-    /// <param name="port">Where, on 127.0.0.1.</param>
-    /// <param name="server">Its process.</param>
-    public Run(Workload work, Dialect dialect, int port, Process server)
+    /// <param name="target">Which server.</param>
+    public Run(Workload work, Dialect dialect, Target target)
     {
-        (Work, Dialect, Port, _server) = (work, dialect, port, server);
+        (Work, Dialect, Target) = (work, dialect, target);
         _reach = new int[work.Channels];
-        _checker = new DeliveryChecker(work.Subscribers, Math.Max(1, work.Publishers));
-        _request = new PostRequest(port, _prefix, work.Batch);
+        _checker = new DeliveryChecker(work.Subscribers * work.ChannelsEach, Math.Max(1, work.Publishers));
+        _request = new PostRequest(target.PublishPort, _prefix, work.Batch, work.Bytes);
     }
 
     public Workload Work { get; }
 
     public Dialect Dialect { get; }
 
-    public int Port { get; }
+    public Target Target { get; }
 
     public EventLoop Loop { get; } = new();
 
@@ -62,7 +60,7 @@ internal sealed class Run : IDisposable
     /// <param name="cancellationToken">Stops it.</param>
     public Measured Measure(CancellationToken cancellationToken)
     {
-        var (connectsPerSecond, memory) = Connect(cancellationToken);
+        var (connectsPerSecond, memory, idleCpu) = Connect(cancellationToken);
         for (var i = 0; i < Work.Publishers; i++)
         {
             _publishers.Add(new Publisher(this, i));
@@ -77,9 +75,9 @@ internal sealed class Run : IDisposable
             cancellationToken.ThrowIfCancellationRequested();
             var now = Stopwatch.GetTimestamp();
             if (now >= _from)
-                before ??= Usage.Read(_server);
+                before ??= Usage.Read(Target.Processes);
             if (now >= _to)
-                after ??= Usage.Read(_server);
+                after ??= Usage.Read(Target.Processes);
             var isOver = now >= _to || (Work.Most > 0 && _published >= Work.Most) || Work.Publishers == 0;
             var isSilent = now - _changed > Nanoseconds(Silence);
             if ((isOver && _completed == _published && _answered == _published) || (isSilent && (isOver || Work.Rate == 0)))
@@ -87,8 +85,8 @@ internal sealed class Run : IDisposable
             Loop.Turn(isOver ? Pulse : Publish(begins, now));
         }
         var ended = Math.Min(Stopwatch.GetTimestamp(), _to);
-        before ??= Usage.Read(_server);
-        after ??= Usage.Read(_server);
+        before ??= Usage.Read(Target.Processes);
+        after ??= Usage.Read(Target.Processes);
         var seconds = Math.Max(0.001, (double)(ended - _from) / Second);
         var (serverCpu, ownCpu, foreignCpu) = Usage.Between(before.Value, after.Value, seconds);
         return new Measured
@@ -104,6 +102,8 @@ internal sealed class Run : IDisposable
             AcknowledgedP50 = _acknowledged.Quantile(0.5) / 1000,
             AcknowledgedP99 = _acknowledged.Quantile(0.99) / 1000,
             KiBPerConnection = memory / 1024.0 / Math.Max(1, Work.Subscribers),
+            PeakMiB = Target.Processes.Sum(process => process.PeakWorkingSet64) / 1048576.0, // read just now
+            IdleCpu = idleCpu,
             ServerCpu = serverCpu,
             GeneratorCpu = ownCpu,
             ForeignCpu = foreignCpu,
@@ -117,11 +117,15 @@ internal sealed class Run : IDisposable
         };
     }
 
-    /// <summary>A subscription has been confirmed.</summary>
+    /// <summary>A channel's name.</summary>
+    public string NameOf(int channel) => PostRequest.NameOf(_prefix, channel);
+
+    /// <summary>All subscriptions of a connection have been confirmed.</summary>
     public void Ready(Subscriber subscriber)
     {
         _ready++;
-        _reach[subscriber.ChannelIndex]++;
+        if (subscriber.Index >= Work.Deaf)
+            Reach(subscriber, 1);
     }
 
     /// <summary>The server has ended a connection.</summary>
@@ -130,9 +134,9 @@ internal sealed class Run : IDisposable
         if (_ending)
             return;
         if (!subscriber.IsReady)
-            throw new InvalidOperationException($"The server ended a connection before it was subscribed to {subscriber.Channel}.");
+            throw new InvalidOperationException($"The server ended a connection before it was subscribed.");
         _closed++;
-        _reach[subscriber.ChannelIndex]--;
+        Reach(subscriber, -1);
     }
 
     /// <summary>A subscriber got a message, with any number of publications.</summary>
@@ -143,12 +147,13 @@ internal sealed class Run : IDisposable
         while (PostRequest.TryFind(ref message, out var number))
         {
             ref var publication = ref _underWay[number & (MostUnderWay - 1)];
-            if (number >= _published || publication.Number != number || publication.Channel != subscriber.ChannelIndex)
+            var own = subscriber.OwnOf(publication.Channel);
+            if (number >= _published || publication.Number != number || own >= Work.ChannelsEach)
             {
                 _checker.Misroute();
                 continue;
             }
-            if (!_checker.Take(subscriber.Index, publication.Publisher, publication.Sequence))
+            if (!_checker.Take(subscriber.Index * Work.ChannelsEach + own, publication.Publisher, publication.Sequence))
                 continue;
             if (now >= _from && now < _to)
                 _deliveredWithin++;
@@ -188,7 +193,7 @@ internal sealed class Run : IDisposable
         Loop.Dispose();
     }
 
-    private (double PerSecond, long Memory) Connect(CancellationToken cancellationToken)
+    private (double PerSecond, long Memory, double IdleCpu) Connect(CancellationToken cancellationToken)
     {
         var before = ServerMemory();
         var began = Stopwatch.GetTimestamp();
@@ -197,17 +202,24 @@ internal sealed class Run : IDisposable
             cancellationToken.ThrowIfCancellationRequested();
             while (_subscribers.Count < Work.Subscribers && _subscribers.Count - _ready < HandshakesAtOnce)
             {
-                var index = _subscribers.Count;
-                _subscribers.Add(new Subscriber(this, index, PostRequest.NameOf(_prefix, index % Work.Channels)));
+                _subscribers.Add(new Subscriber(this, _subscribers.Count));
             }
             Loop.Turn(Pulse);
             if (Stopwatch.GetElapsedTime(began) > Patience)
                 throw new TimeoutException($"Waited {Patience.TotalSeconds:F0} s for {Work.Subscribers} subscriptions; {_ready} were confirmed.");
         }
         var perSecond = Work.Subscribers / Stopwatch.GetElapsedTime(began).TotalSeconds;
+        var cpu = Target.Processes.Sum(Usage.TimeOf);
         for (var until = Stopwatch.GetTimestamp() + Nanoseconds(Work.Idle); Stopwatch.GetTimestamp() < until;)
             Loop.Turn(Pulse);
-        return (perSecond, Math.Max(0, ServerMemory() - before));
+        var idleCpu = Work.Idle > TimeSpan.Zero ? (Target.Processes.Sum(Usage.TimeOf) - cpu) / Work.Idle.TotalSeconds : 0;
+        return (perSecond, Math.Max(0, ServerMemory() - before), idleCpu);
+    }
+
+    private void Reach(Subscriber subscriber, int change)
+    {
+        for (var own = 0; own < Work.ChannelsEach; own++)
+            _reach[subscriber.ChannelOf(own)] += change;
     }
 
     // Sends what is due, and says how long to sleep then.
@@ -248,11 +260,11 @@ internal sealed class Run : IDisposable
         publisher.Send(_request.Bytes, now);
     }
 
-    private long ServerMemory()
+    private long ServerMemory() => Target.Processes.Sum(process =>
     {
-        _server.Refresh();
-        return _server.WorkingSet64;
-    }
+        process.Refresh();
+        return process.WorkingSet64;
+    });
 
     private static long Nanoseconds(TimeSpan time) => time.Ticks * TimeSpan.NanosecondsPerTick;
 

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace OrleansNotify.Benchmarks.Load.Generator;
 
-/// <summary>One WebSocket connection, subscribed to one channel: handshake, script, then whatever comes goes to the generator.</summary>
+/// <summary>One WebSocket connection, subscribed to its channels: handshake, script, then whatever comes goes to the generator.</summary>
 internal sealed class Subscriber : IReadable, IFrameReceiver, IDisposable
 {
     // RFC 6455 1.3: the example key and its answer.
@@ -15,29 +15,29 @@ internal sealed class Subscriber : IReadable, IFrameReceiver, IDisposable
     private readonly Socket _socket;
     private readonly FrameAssembler _frames = new();
     private StringBuilder? _head = new();
-    private int _step = -1; // of the script; -1: the handshake
+    private int _step = -1; // of the script, whose last step is done for each channel; -1: the handshake
+    private int _subscribed; // channels
     private bool _isOpen = true;
 
-    public Subscriber(Run run, int index, string channel)
+    public Subscriber(Run run, int index)
     {
-        (_run, Index, Channel) = (run, index, channel);
-        ChannelIndex = index % run.Work.Channels;
+        (_run, Index) = (run, index);
         _socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, LingerState = new LingerOption(true, 0) };
         _socket.Bind(new IPEndPoint(new IPAddress([127, 0, 0, (byte)(1 + index % SourceAddresses)]), 0));
-        _socket.Connect(IPAddress.Loopback, run.Port); // loopback: at once, while fewer are under way than the server lets wait
+        _socket.Connect(IPAddress.Loopback, run.Target.Port); // loopback: at once, while fewer are under way than the server lets wait
         _socket.Blocking = false;
         run.Loop.Add(_socket, this);
-        Send(Encoding.ASCII.GetBytes($"GET {run.Dialect.Path} HTTP/1.1\r\nHost: 127.0.0.1:{run.Port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {Key}\r\nSec-WebSocket-Version: 13\r\n\r\n"));
+        Send(Encoding.ASCII.GetBytes($"GET {run.Dialect.Path} HTTP/1.1\r\nHost: 127.0.0.1:{run.Target.Port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {Key}\r\nSec-WebSocket-Version: 13\r\n\r\n"));
     }
 
     /// <summary>Its number.</summary>
     public int Index { get; }
 
-    /// <summary>The number of its channel.</summary>
-    public int ChannelIndex { get; }
+    /// <summary>The number of one of its channels, counted from 0.</summary>
+    public int ChannelOf(int own) => (int)(((long)Index * _run.Work.ChannelsEach + own) % _run.Work.Channels);
 
-    /// <summary>Its channel.</summary>
-    public string Channel { get; }
+    /// <summary>Which of its channels, counted from 0, this one is; at or above <see cref="Workload.ChannelsEach"/>: none.</summary>
+    public int OwnOf(int channel) => (channel - ChannelOf(0) + _run.Work.Channels) % _run.Work.Channels;
 
     /// <summary>Whether its subscription has been confirmed.</summary>
     public bool IsReady { get; private set; }
@@ -78,7 +78,7 @@ internal sealed class Subscriber : IReadable, IFrameReceiver, IDisposable
                 break;
             case not 10:
                 if (payload.IndexOf(Encoding.UTF8.GetBytes(_run.Dialect.Script[_step].Expect)) >= 0)
-                    Next();
+                    Done();
                 break;
         }
     }
@@ -100,21 +100,31 @@ internal sealed class Subscriber : IReadable, IFrameReceiver, IDisposable
         if (!head.StartsWith("HTTP/1.1 101 ", StringComparison.Ordinal) || !head.Contains(Accept, StringComparison.Ordinal))
             throw new InvalidOperationException($"The server refused a WebSocket at {_run.Dialect.Path}: {head.Split('\r')[0]}");
         _head = null;
+        _step = 0;
         Next();
         _frames.Feed(received[(end + 4)..], this);
     }
 
+    private void Done()
+    {
+        if (_step < _run.Dialect.Script.Length - 1)
+            _step++;
+        else
+            _subscribed++;
+        Next();
+    }
+
     private void Next()
     {
-        if (++_step == _run.Dialect.Script.Length)
+        if (_subscribed < _run.Work.ChannelsEach)
         {
-            IsReady = true;
-            _run.Ready(this);
+            SendFrame(1, Encoding.UTF8.GetBytes(_run.Dialect.Script[_step].Send.Replace("{channel}", _run.NameOf(ChannelOf(_subscribed)), StringComparison.Ordinal)));
+            return;
         }
-        else
-        {
-            SendFrame(1, Encoding.UTF8.GetBytes(_run.Dialect.Script[_step].Send.Replace("{channel}", Channel, StringComparison.Ordinal)));
-        }
+        IsReady = true;
+        if (Index < _run.Work.Deaf)
+            _run.Loop.Remove(_socket);
+        _run.Ready(this);
     }
 
     private void SendFrame(byte opcode, ReadOnlySpan<byte> payload)

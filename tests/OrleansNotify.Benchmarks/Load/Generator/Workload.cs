@@ -1,11 +1,19 @@
+using System.Diagnostics;
+
 namespace OrleansNotify.Benchmarks.Load.Generator;
 
-/// <summary>What the generator does to a server. Of 200 bytes each publication.</summary>
+/// <summary>What the generator does to a server.</summary>
 /// <param name="Subscribers">Connections, spread evenly over the channels.</param>
 /// <param name="Channels">How many; publications go to them in turn.</param>
 /// <param name="Publishers">Keep-alive HTTP connections, each with one request at a time.</param>
 internal sealed record Workload(int Subscribers, int Channels, int Publishers)
 {
+    /// <summary>Channels of each connection, one after the other; never more than there are.</summary>
+    public int ChannelsEach { get; init; } = 1;
+
+    /// <summary>So many of the subscribers, the first, read nothing once they have subscribed; nobody waits for what goes to them.</summary>
+    public int Deaf { get; init; }
+
     /// <summary>Publications a second, at moments that do not depend on the server's answers (latency counts from the moment planned); 0: as fast as the answers and <see cref="Window"/> allow.</summary>
     public double Rate { get; init; }
 
@@ -14,6 +22,9 @@ internal sealed record Workload(int Subscribers, int Channels, int Publishers)
 
     /// <summary>Publications of one POST; above 1 they go to the batch address.</summary>
     public int Batch { get; init; } = 1;
+
+    /// <summary>Of one publication's text.</summary>
+    public int Bytes { get; init; } = 200;
 
     /// <summary>End after so many; 0: at the end of the time.</summary>
     public int Most { get; init; }
@@ -47,6 +58,12 @@ internal sealed record Dialect(string Path, (string Send, string Expect)[] Scrip
         false);
 }
 
+/// <summary>What is measured: one server, or the silos of a cluster.</summary>
+/// <param name="Port">Where subscribers connect, on 127.0.0.1.</param>
+/// <param name="PublishPort">Where publishers do.</param>
+/// <param name="Processes">All of it.</param>
+internal sealed record Target(int Port, int PublishPort, params IReadOnlyList<Process> Processes);
+
 /// <summary>What was seen. Times in microseconds.</summary>
 internal sealed record Measured
 {
@@ -63,6 +80,12 @@ internal sealed record Measured
     public double AcknowledgedP50 { get; init; }
     public double AcknowledgedP99 { get; init; }
     public double KiBPerConnection { get; init; }
+
+    /// <summary>The most that the server ever had.</summary>
+    public double PeakMiB { get; init; }
+
+    /// <summary>The server's while everybody stood still, in cores.</summary>
+    public double IdleCpu { get; init; }
 
     /// <summary>In cores.</summary>
     public double ServerCpu { get; init; }

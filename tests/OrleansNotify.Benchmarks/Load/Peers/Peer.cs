@@ -24,10 +24,10 @@ internal static class Peer
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(string[] args)
     {
-        if (args is not [var name and ("signalr" or "kestrel" or "upgrade"), "--port", var text]
+        if (args is not [var name and ("signalr" or "kestrel" or "upgrade" or "silo"), "--port", var text]
             || !ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) || port == 0)
         {
-            await Console.Error.WriteLineAsync($"Usage: {Verb} signalr|kestrel|upgrade --port N, N from 1 to 65535. Given: {string.Join(' ', args)}");
+            await Console.Error.WriteLineAsync($"Usage: {Verb} signalr|kestrel|upgrade|silo --port N, N from 1 to 65535. Given: {string.Join(' ', args)}");
             return 2;
         }
         var builder = WebApplication.CreateSlimBuilder();
@@ -37,7 +37,12 @@ internal static class Peer
             kestrel.Listen(IPAddress.Loopback, port);
             kestrel.AddServerHeader = false;
         });
-        await using var app = name == "signalr" ? SignalRPeer.Build(builder) : KestrelPeer.Build(builder, name == "upgrade");
+        await using var app = name switch
+        {
+            "signalr" => SignalRPeer.Build(builder),
+            "silo" => SiloPeer.Build(builder),
+            _ => KestrelPeer.Build(builder, name == "upgrade"),
+        };
         await app.StartAsync();
         Console.WriteLine(Ready);
         await app.WaitForShutdownAsync();
