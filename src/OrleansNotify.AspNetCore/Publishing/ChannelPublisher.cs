@@ -42,6 +42,7 @@ public sealed partial class ChannelPublisher : IDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ITimer _sweep;
+    private bool _isSweeping;
 
     /// <summary>Creates the one publisher of the process.</summary>
     public ChannelPublisher(IGrainFactory grains, ChannelNamespaces namespaces, NotifyMetrics metrics, TimeProvider time, ILogger<ChannelPublisher> logger)
@@ -49,11 +50,14 @@ public sealed partial class ChannelPublisher : IDisposable
         (_channels, _namespaces, _metrics, _time, _logger) = (new ChannelReferences(grains), namespaces, metrics, time, logger);
         for (var i = 0; i < Stripes; i++)
             _lanes[i] = new ChannelLanes();
-        _sweep = time.CreateTimer(static publisher => ((ChannelPublisher)publisher!).Expire(), this, SweepPeriod, SweepPeriod);
+        _sweep = time.CreateTimer(static publisher => ((ChannelPublisher)publisher!).Expire(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Channels with a call in flight.</summary>
     internal int Lanes => _lanes.Sum(lanes => lanes.Count);
+
+    /// <summary>Whether deadlines are looked at: only while calls are under way. In a server that stands still nothing ticks.</summary>
+    internal bool IsSweeping => Volatile.Read(ref _isSweeping);
 
     /// <summary>
     /// Publishes one draft. Whatever fails is in the result: nothing is thrown but the cancellation. Cancelling stops the waiting, never a call
@@ -73,7 +77,10 @@ public sealed partial class ChannelPublisher : IDisposable
             return new(Refuse(PublishRefusal.NotAccepted));
         var answer = item.Answer;
         if (call is not null)
+        {
+            Sweep();
             _ = Run(call);
+        }
         return cancellationToken.CanBeCanceled ? new(answer.AsTask().WaitAsync(cancellationToken)) : answer;
     }
 
@@ -214,8 +221,22 @@ public sealed partial class ChannelPublisher : IDisposable
         return new PublishResult(refusal, null, default);
     }
 
+    private void Sweep()
+    {
+        if (!IsSweeping && !Interlocked.Exchange(ref _isSweeping, true))
+            _sweep.Change(SweepPeriod, SweepPeriod);
+    }
+
     private void Expire()
     {
+        if (Lanes == 0)
+        {
+            _sweep.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            Interlocked.Exchange(ref _isSweeping, false);
+            if (Lanes > 0) // begun meanwhile, in the belief that we sweep
+                Sweep();
+            return;
+        }
         var now = _time.GetTimestamp();
         var before = now - (long)(Deadline.TotalSeconds * _time.TimestampFrequency);
         var abandoned = new List<PublishCall>();

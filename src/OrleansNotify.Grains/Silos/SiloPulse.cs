@@ -8,8 +8,8 @@ namespace OrleansNotify.Grains.Silos;
 /// </summary>
 internal sealed partial class SiloPulse : IDisposable
 {
-    /// <summary>How often it looks at the time.</summary>
-    public static readonly TimeSpan Period = TimeSpan.FromMilliseconds(100);
+    /// <summary>How often it looks at the time: seldom, because a thread that wakes up looks for more work for a while (a hundredth of a core at ten times a second).</summary>
+    public static readonly TimeSpan Period = TimeSpan.FromMilliseconds(500);
 
     /// <summary>A silo that stood still this long is in doubt (ARCHITECTURE, Failure semantics): half of what it takes to be declared dead.</summary>
     public static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(2);

@@ -15,7 +15,7 @@ internal sealed class ScaleMeasurement(int rounds)
 {
     private const int Channels = 100_000, Connections = 1_000, ChannelsEach = Channels / Connections;
     private const int Audience = 1_000;
-    private const int Listening = 500, Deaf = 500;
+    private const int Deaf = 500;
     private const int HotRate = 5_000, QuietChannels = 100;
     private const int Idle = 10_000;
 
@@ -69,8 +69,8 @@ internal sealed class ScaleMeasurement(int rounds)
         var bare = (MemoryOf(silo.Target.Processes[0]) - before) / 1024.0 / Channels;
         var each = (many.KiBPerConnection - few.KiBPerConnection) * Connections / (Channels - Connections);
 
-        Ask($"{Channels:N0} channels with one subscriber each, of {Connections:N0} connections: KiB per channel", $"an activation of an empty grain of a bare silo", "1.5 more", bare, each, each - bare <= 1.5, few, many);
-        Ask("… latency p50 µs, 500 publications/s", $"{Connections:N0} channels", "1.2 ×", few.P50, many.P50, many.P50 <= 1.2 * few.P50);
+        Ask($"{Channels:N0} channels with one subscriber each, of {Connections:N0} connections: KiB per channel", "an activation of an empty grain of a bare silo", More(1.5), bare, each, few, many);
+        Ask("… latency p50 µs, 500 publications/s", $"{Connections:N0} channels", Times(1.2), few.P50, many.P50);
 
         async Task<Measured> Measure(Workload of)
         {
@@ -85,8 +85,8 @@ internal sealed class ScaleMeasurement(int rounds)
         var work = new Workload(Audience, 1, 4) { Rate = 100, Warmth = TimeSpan.FromSeconds(1), Time = TimeSpan.FromSeconds(5) };
         var (one, two) = await InTurn(round, () => Measure(1), () => Measure(2));
 
-        Ask($"publishers at one silo, {Audience:N0} subscribers at another, 100 publications/s: processor µs per delivery, both", "one silo", "1.15 ×", CpuPerDelivery(one), CpuPerDelivery(two), CpuPerDelivery(two) <= 1.15 * CpuPerDelivery(one), one, two);
-        Ask("… latency p50 µs", "one silo", "1.3 ×", one.P50, two.P50, two.P50 <= 1.3 * one.P50);
+        Ask($"publishers at one silo, {Audience:N0} subscribers at another, 100 publications/s: processor µs per delivery, both", "one silo", Times(1.15), CpuPerDelivery(one), CpuPerDelivery(two), one, two);
+        Ask("… latency p50 µs", "one silo", Times(1.3), one.P50, two.P50);
 
         async Task<Measured> Measure(int silos)
         {
@@ -103,11 +103,11 @@ internal sealed class ScaleMeasurement(int rounds)
     // 2,000 bytes a time, so that within the time measured their outboxes fill up and they are ended.
     private async Task DoNotRead(int round)
     {
-        var work = new Workload(Listening, 1, 4) { Rate = 100, Bytes = 2_000, Warmth = TimeSpan.FromSeconds(1), Time = TimeSpan.FromSeconds(12) };
-        var (none, some) = await InTurn(round, () => Measure(work), () => Measure(work with { Subscribers = Listening + Deaf, Deaf = Deaf }));
+        var work = new Workload(Audience, 1, 4) { Rate = 100, Bytes = 2_000, Warmth = TimeSpan.FromSeconds(1), Time = TimeSpan.FromSeconds(12) };
+        var (none, some) = await InTurn(round, () => Measure(work), () => Measure(work with { Deaf = Deaf }));
 
-        Ask($"{Deaf} of {Listening + Deaf} subscribers never read, 100 publications/s of 2,000 bytes: latency p99 of the others, µs", "only the others", "1.25 ×", none.P99, some.P99, some.P99 <= 1.25 * none.P99, none, some);
-        Ask("… MiB at the worst moment", "only the others", $"{Deaf + 64} more", none.PeakMiB, some.PeakMiB, some.PeakMiB - none.PeakMiB <= Deaf + 64);
+        Ask($"{Deaf} of {Audience:N0} subscribers never read, 100 publications/s of 2,000 bytes: latency p99 of the others, µs", "all of them read", Times(1.25), none.P99, some.P99, none, some);
+        Ask("… MiB of the server at the worst moment", "all of them read", More(Deaf + 64), none.PeakMiB, some.PeakMiB);
 
         async Task<Measured> Measure(Workload of)
         {
@@ -124,7 +124,7 @@ internal sealed class ScaleMeasurement(int rounds)
         Warm(server.Target);
         var (without, beside) = await InTurn(round, () => Task.FromResult(Of(quiet, server.Target)), () => BesideHot());
 
-        Ask($"{QuietChannels} quiet channels, together 100 publications/s, beside one of {HotRate:N0}/s: latency p99 of the quiet ones, µs", "without it", "2 ×", without.P99, beside.P99, beside.P99 <= 2 * without.P99, without, beside);
+        Ask($"{QuietChannels} quiet channels, together 100 publications/s, beside one of {HotRate:N0}/s: latency p99 of the quiet ones, µs", "without it", Times(2), without.P99, beside.P99, without, beside);
 
         async Task<Measured> BesideHot()
         {
@@ -146,7 +146,7 @@ internal sealed class ScaleMeasurement(int rounds)
         using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{silo.Target.Port}/") };
         (await http.PostAsync(new Uri("grains/1", UriKind.Relative), null)).EnsureSuccessStatusCode().Dispose();
         Warm(empty.Target);
-        for (var round = 0; round < rounds; round++)
+        for (var round = 0; round <= rounds; round++) // the first minute compiles: what a server that stands still does seldom is slow to become hot
         {
             var work = new Workload(Idle, 1, 0) { Idle = StandsStill };
             var bareTime = Usage.TimeOf(silo.Target.Processes[0]);
@@ -156,8 +156,10 @@ internal sealed class ScaleMeasurement(int rounds)
             var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
             var bare = (Usage.TimeOf(silo.Target.Processes[0]) - bareTime) / seconds * 100;
             var ours = (Usage.TimeOf(empty.Target.Processes[0]) - emptyTime) / seconds * 100;
-            Ask("an empty server: % of a core", "a bare silo", "0.3 more", bare, ours, ours - bare <= 0.3);
-            Ask($"{Idle:N0} idle connections, pinged every 25 s: % of a core", "a bare silo", "1 more", bare, connected.IdleCpu * 100, connected.IdleCpu * 100 - bare <= 1, connected);
+            if (round == 0)
+                continue;
+            Ask("an empty server: % of a core", "a bare silo", More(0.3), bare, ours);
+            Ask($"{Idle:N0} idle connections, pinged every 25 s: % of a core", "a bare silo", More(1), bare, connected.IdleCpu * 100, connected);
         }
     }
 
@@ -190,14 +192,18 @@ internal sealed class ScaleMeasurement(int rounds)
         return process.WorkingSet64;
     }
 
-    private void Ask(string what, string beside, string bound, double without, double with, bool isWithin, params IReadOnlyList<Measured> seen)
+    private static Bound Times(double factor) => new(factor, 0);
+
+    private static Bound More(double more) => new(1, more);
+
+    private void Ask(string what, string beside, Bound bound, double without, double with, params IReadOnlyList<Measured> seen)
     {
         var question = _questions.Find(question => question.What == what);
         if (question is null)
             _questions.Add(question = new Question(what, beside, bound));
         question.Pairs.Add((without, with));
         question.Unclean += seen.Sum(measured => measured.Refused + measured.Lost + measured.Duplicated + measured.Reordered + measured.Misrouted + measured.Closed);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what}: {with:G4}; {beside}: {without:G4}; bound {bound}: {(isWithin ? "kept" : "not kept")}{(question.Unclean == 0 ? "" : " NOT CLEAN")}"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what}: {with:G4}; {beside}: {without:G4}; bound {bound}: {(bound.Holds(without, with) ? "kept" : "not kept")}{(question.Unclean == 0 ? "" : " NOT CLEAN")}"));
     }
 
     private string Table()
@@ -228,7 +234,15 @@ internal sealed class ScaleMeasurement(int rounds)
 
     private static string Short(double number) => number.ToString(Math.Abs(number) switch { >= 100 => "N0", >= 10 => "N1", _ => "N2" }, CultureInfo.InvariantCulture);
 
-    private sealed record Question(string What, string Beside, string Bound)
+    // With at most without × factor + more.
+    private readonly record struct Bound(double Factor, double Greater)
+    {
+        public bool Holds(double without, double with) => with <= without * Factor + Greater;
+
+        public override string ToString() => Greater > 0 ? string.Create(CultureInfo.InvariantCulture, $"{Greater} more") : string.Create(CultureInfo.InvariantCulture, $"{Factor} ×");
+    }
+
+    private sealed record Question(string What, string Beside, Bound Bound)
     {
         public List<(double Without, double With)> Pairs { get; } = [];
 

@@ -92,6 +92,28 @@ public sealed class ChannelPublisherTests : IDisposable
     }
 
     [Fact]
+    public async Task Nothing_ticks_while_no_call_is_under_way_and_the_next_one_has_its_deadline_all_the_same()
+    {
+        var hung = new TaskCompletionSource<PublishResult[]>();
+        _channels.Answer = (place, channel, items) => place == 1 ? new(hung.Task) : new(_channels.Number(channel, items));
+        Assert.False(_publisher.IsSweeping);
+        await Publish("a", 1);
+        Assert.True(_publisher.IsSweeping);
+        _time.Advance(TimeSpan.FromMilliseconds(250));
+        Assert.False(_publisher.IsSweeping);
+
+        var second = Publish("a", 2);
+        _time.Advance(TimeSpan.FromSeconds(2));
+        Assert.True(_publisher.IsSweeping);
+        Assert.False(second.IsCompleted);
+        _time.Advance(TimeSpan.FromMilliseconds(250));
+
+        Assert.Equal(PublishRefusal.Unknown, (await second).Refusal);
+        _time.Advance(TimeSpan.FromMilliseconds(250));
+        Assert.False(_publisher.IsSweeping);
+    }
+
+    [Fact]
     public async Task What_waited_two_seconds_behind_a_hung_call_was_surely_not_accepted()
     {
         _channels.Answer = (_, _, _) => new(new TaskCompletionSource<PublishResult[]>().Task);

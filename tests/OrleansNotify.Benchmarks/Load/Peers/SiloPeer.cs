@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using OrleansNotify.Testing;
 
 namespace OrleansNotify.Benchmarks.Load.Peers;
@@ -11,7 +12,7 @@ internal static class SiloPeer
 {
     public static WebApplication Build(WebApplicationBuilder builder)
     {
-        builder.Host.UseOrleans(silo => silo.UseLocalhostClustering(Ports.Free(), Ports.Free()));
+        builder.UseOrleans(silo => silo.UseLocalhostClustering(Ports.Free(), Ports.Free()));
         var app = builder.Build();
         app.MapPost("/grains/{count}", (RequestDelegate)(async context =>
         {
