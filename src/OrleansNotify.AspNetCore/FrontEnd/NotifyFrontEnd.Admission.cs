@@ -52,19 +52,23 @@ internal sealed partial class NotifyFrontEnd
         joining.AddRange(AttachGiven(connection, identity));
         if (connection.IsClosing)
             Release(connection); // it ended while its token was verified, and took leave of nothing
-        else if (joining.Count > 0)
-            await Task.WhenAny(Task.WhenAll(joining), Task.Delay(BeginPatience, _time, cancellationToken));
+        else
+            await Joined(joining, cancellationToken);
     }
 
-    /// <summary>Goes by a newer token: what it no longer allows ends, what it gives begins.</summary>
-    public void Renew(Connection connection, Identity identity)
+    /// <summary>Goes by a newer token: what it no longer allows ends, what it gives has begun when the task completes, or begins soon after.</summary>
+    public Task Renew(Connection connection, Identity identity)
     {
         connection.Identity = identity;
         connection.RevocationsChecked = -1;
         foreach (var subscription in connection.RemoveWhere(s => _sessions.Access.Check(s, identity) is not null))
             Drop(subscription, NotifyError.PermissionDenied);
-        _ = AttachGiven(connection, identity);
+        return Joined(AttachGiven(connection, identity), CancellationToken.None);
     }
+
+    // The client's next command is answered behind this.
+    private Task Joined(List<Task> joining, CancellationToken cancellationToken) =>
+        joining.Count == 0 ? Task.CompletedTask : Task.WhenAny(Task.WhenAll(joining), Task.Delay(BeginPatience, _time, cancellationToken));
 
     // Verifies what the client brought along.
     private async Task Admit(Connection connection, string token, CancellationToken cancellationToken)

@@ -143,7 +143,7 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
             return;
         }
         connection.Send(Format.Refreshed(command.Id.Span, result.Token.Expires));
-        frontEnd.Renew(connection, Identity.Of(result.Token, world.Tokens.ClockSkew));
+        await frontEnd.Renew(connection, Identity.Of(result.Token, world.Tokens.ClockSkew));
     }
 
     private async ValueTask Subscribe(SubscribeCommand command, string token, Identity identity)
