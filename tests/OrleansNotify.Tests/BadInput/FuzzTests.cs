@@ -72,6 +72,7 @@ public sealed class FuzzTests
             ["Notify:Namespaces:talk:Presence"] = "true",
             ["Notify:Namespaces:talk:HistorySize"] = "5",
             ["Notify:Limits:ConnectionsPerUser"] = "1000",
+            ["Notify:Limits:PingInterval"] = "01:00:00", // on a slow machine a connection here lives longer than 25 s
             ["Notify:Limits:CommandsPerSecond"] = "100000",
             ["Notify:Limits:CommandBurst"] = "1000000",
             ["Notify:Limits:PublishesPerSecond"] = "100000",
