@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using OrleansNotify.Benchmarks.Load.Generator;
 
@@ -44,25 +43,7 @@ internal sealed class LoadMeasurement(LoadOptions options, CancellationToken can
             await Console.Error.WriteLineAsync("load runs on Linux only: its generator waits with epoll, and reads what others used from /proc.");
             return 2;
         }
-        // Whatever ends us politely ends the servers too: by the way out, which disposes them.
-        using var stop = new CancellationTokenSource();
-        using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
-        using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
-        try
-        {
-            return await new LoadMeasurement(options, stop.Token).RunAsync();
-        }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
-        {
-            await Console.Error.WriteLineAsync("Stopped; nothing was written.");
-            return 130;
-        }
-
-        void End(PosixSignalContext context)
-        {
-            context.Cancel = true;
-            stop.Cancel();
-        }
+        return await Stoppable.RunAsync(stop => new LoadMeasurement(options, stop).RunAsync());
     }
 
     private async Task<int> RunAsync()

@@ -11,7 +11,7 @@ namespace OrleansNotify.Benchmarks.Load;
 /// What our server costs where there is much of something: channels, silos, clients that do not read, publications of one channel, or nothing but connections. Each beside
 /// the same without it, by turns. Writes <c>results/scale.md</c>.
 /// </summary>
-internal sealed class ScaleMeasurement(int rounds)
+internal sealed class ScaleMeasurement(int rounds, CancellationToken cancellationToken)
 {
     private const int Channels = 100_000, Connections = 1_000, ChannelsEach = Channels / Connections;
     private const int Audience = 1_000;
@@ -39,7 +39,7 @@ internal sealed class ScaleMeasurement(int rounds)
             await Console.Error.WriteLineAsync($"scale takes the number of rounds, 1 to 99; given: {string.Join(' ', args)}");
             return 2;
         }
-        return await new ScaleMeasurement(rounds).RunAsync();
+        return await Stoppable.RunAsync(stop => new ScaleMeasurement(rounds, stop).RunAsync());
     }
 
     private async Task<int> RunAsync()
@@ -104,17 +104,31 @@ internal sealed class ScaleMeasurement(int rounds)
     private async Task DoNotRead(int round)
     {
         var work = new Workload(Audience, 1, 4) { Rate = 100, Bytes = 2_000, Warmth = TimeSpan.FromSeconds(1), Time = TimeSpan.FromSeconds(12) };
+        var ended = 0;
         var (none, some) = await InTurn(round, () => Measure(work), () => Measure(work with { Deaf = Deaf }));
 
         Ask($"{Deaf} of {Audience:N0} subscribers never read, 100 publications/s of 2,000 bytes: latency p99 of the others, µs", "all of them read", Times(1.25), none.P99, some.P99, none, some);
+        Ask("… ended by the server as too slow", "all of them read", More(Deaf), 0, ended);
         Ask("… MiB of the server at the worst moment", "all of them read", More(Deaf + 64), none.PeakMiB, some.PeakMiB);
 
         async Task<Measured> Measure(Workload of)
         {
             await using var server = await StartAsync();
             Warm(server.Target);
-            return Of(of, server.Target);
+            var seen = Of(of, server.Target);
+            if (of.Deaf > 0)
+                ended = await EndedAsSlow(server.Target.Port);
+            return seen;
         }
+    }
+
+    // notify_closes_total{…code="3008"…} 500 1234567890
+    private static async Task<int> EndedAsSlow(int port)
+    {
+        using var http = new HttpClient();
+        var lines = (await http.GetStringAsync(new Uri($"http://127.0.0.1:{port}/metrics"))).Split('\n');
+        var closes = Array.Find(lines, line => line.StartsWith("notify_closes", StringComparison.Ordinal) && line.Contains("code=\"3008\"", StringComparison.Ordinal));
+        return closes is null ? 0 : int.Parse(closes[(closes.IndexOf('}', StringComparison.Ordinal) + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], CultureInfo.InvariantCulture);
     }
 
     private async Task HotChannel(int round)
@@ -178,12 +192,12 @@ internal sealed class ScaleMeasurement(int rounds)
     }
 
     // Compilers and allocators of both sides.
-    private static void Warm(Target target) => _ = Of(new Workload(100, 1, 8) { Window = 8, Time = TimeSpan.FromSeconds(2) }, target);
+    private void Warm(Target target) => _ = Of(new Workload(100, 1, 8) { Window = 8, Time = TimeSpan.FromSeconds(2) }, target);
 
-    private static Measured Of(Workload work, Target target)
+    private Measured Of(Workload work, Target target)
     {
         using var run = new Run(work, Dialect.Ours, target);
-        return run.Measure(CancellationToken.None);
+        return run.Measure(cancellationToken);
     }
 
     private static long MemoryOf(Process process)
@@ -213,7 +227,7 @@ internal sealed class ScaleMeasurement(int rounds)
             # Much of something
 
             Our server as shipped, with much of something and without it, by turns, {rounds} rounds, median (min–max). {RuntimeInformation.FrameworkDescription}, {Environment.ProcessorCount} cores with the load generator. Trust the ratios.
-            Every delivery was checked: {_questions.Sum(question => question.Unclean)} lost, duplicated, reordered, misrouted, refused or closed (but for clients that do not read: those are ended). To repeat: `dotnet run -c Release --project tests/OrleansNotify.Benchmarks -- scale`.
+            Every delivery was checked: {_questions.Sum(question => question.Unclean)} lost, duplicated, reordered, misrouted, refused or closed (but for clients that do not read: those are ended as too slow). To repeat: `dotnet run -c Release --project tests/OrleansNotify.Benchmarks -- scale`.
 
             | what | measured | beside | measured | ratio | difference | bound |
             |---|---|---|---|---|---|---|
@@ -221,7 +235,7 @@ internal sealed class ScaleMeasurement(int rounds)
         foreach (var question in _questions)
         {
             text.AppendLine(CultureInfo.InvariantCulture,
-                $"| {question.What} | {Spread(question.Pairs.Select(pair => pair.With))} | {question.Beside} | {Spread(question.Pairs.Select(pair => pair.Without))} | {Spread(question.Pairs.Select(pair => pair.With / pair.Without))} | {Spread(question.Pairs.Select(pair => pair.With - pair.Without))} | {question.Bound} |");
+                $"| {question.What} | {Spread(question.Pairs.Select(pair => pair.With))} | {question.Beside} | {Spread(question.Pairs.Select(pair => pair.Without))} | {(question.Pairs.TrueForAll(pair => pair.Without > 0) ? Spread(question.Pairs.Select(pair => pair.With / pair.Without)) : "–")} | {Spread(question.Pairs.Select(pair => pair.With - pair.Without))} | {question.Bound} |");
         }
         return text.ToString();
     }

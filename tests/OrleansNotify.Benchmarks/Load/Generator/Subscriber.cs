@@ -23,6 +23,8 @@ internal sealed class Subscriber : IReadable, IFrameReceiver, IDisposable
     {
         (_run, Index) = (run, index);
         _socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, LingerState = new LingerOption(true, 0) };
+        if (index < run.Work.Deaf)
+            _socket.ReceiveBufferSize = 8 << 10; // or the kernel would take for it, for a long time, what it does not read
         _socket.Bind(new IPEndPoint(new IPAddress([127, 0, 0, (byte)(1 + index % SourceAddresses)]), 0));
         _socket.Connect(IPAddress.Loopback, run.Target.Port); // loopback: at once, while fewer are under way than the server lets wait
         _socket.Blocking = false;
