@@ -227,7 +227,7 @@ internal sealed class ScaleMeasurement(int rounds, CancellationToken cancellatio
             # Much of something
 
             Our server as shipped, with much of something and without it, by turns, {rounds} rounds, median (min–max). {RuntimeInformation.FrameworkDescription}, {Environment.ProcessorCount} cores with the load generator. Trust the ratios.
-            Every delivery was checked: {_questions.Sum(question => question.Unclean)} lost, duplicated, reordered, misrouted, refused or closed (but for clients that do not read: those are ended as too slow). To repeat: `dotnet run -c Release --project tests/OrleansNotify.Benchmarks -- scale`.
+            Every delivery was checked: {_questions.Sum(question => question.Unclean)} lost, duplicated, reordered, misrouted, refused or closed (clients that do not read may be ended as too slow: the table says how many were). To repeat: `dotnet run -c Release --project tests/OrleansNotify.Benchmarks -- scale`.
 
             | what | measured | beside | measured | ratio | difference | bound |
             |---|---|---|---|---|---|---|
