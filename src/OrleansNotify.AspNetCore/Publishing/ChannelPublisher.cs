@@ -13,10 +13,10 @@ namespace OrleansNotify.AspNetCore.Publishing;
 /// </summary>
 public sealed partial class ChannelPublisher : IDisposable
 {
-    // After this a publisher is told "unknown" rather than kept waiting; the call goes on.
+    // By then a publisher is told "unknown" rather than kept waiting; the call goes on.
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(2);
 
-    // How much later than the deadline the answer may come. One timer for all calls: one each would cost more than the call's own bookkeeping.
+    // How much sooner than at the deadline the answer may come. One timer for all calls: one each would cost more than the call's own bookkeeping.
     private static readonly TimeSpan SweepPeriod = TimeSpan.FromMilliseconds(250);
 
     // Before each retry, in milliseconds, and all within the deadline. A moving activation needs a moment to be found at its new place, a dead silo's
@@ -238,7 +238,7 @@ public sealed partial class ChannelPublisher : IDisposable
             return;
         }
         var now = _time.GetTimestamp();
-        var before = now - (long)(Deadline.TotalSeconds * _time.TimestampFrequency);
+        var before = now - (long)((Deadline - SweepPeriod).TotalSeconds * _time.TimestampFrequency);
         var abandoned = new List<PublishCall>();
         var unsent = new List<PendingPublication>();
         var next = new List<PublishCall>();

@@ -82,7 +82,7 @@ public sealed class ChannelPublisherTests : IDisposable
         var second = Publish("a", 2);
         Assert.False(first.IsCompleted);
 
-        _time.Advance(TimeSpan.FromSeconds(1.5));
+        _time.Advance(TimeSpan.FromSeconds(1));
 
         Assert.Equal(PublishRefusal.Unknown, (await first).Refusal);
         Assert.Equal(1UL, (await second).Position.Offset);
@@ -103,7 +103,7 @@ public sealed class ChannelPublisherTests : IDisposable
         Assert.False(_publisher.IsSweeping);
 
         var second = Publish("a", 2);
-        _time.Advance(TimeSpan.FromSeconds(2));
+        _time.Advance(TimeSpan.FromSeconds(1.75));
         Assert.True(_publisher.IsSweeping);
         Assert.False(second.IsCompleted);
         _time.Advance(TimeSpan.FromMilliseconds(250));
@@ -120,7 +120,7 @@ public sealed class ChannelPublisherTests : IDisposable
         var first = Publish("a", 1);
         var second = Publish("a", 2);
 
-        _time.Advance(TimeSpan.FromSeconds(2.5));
+        _time.Advance(TimeSpan.FromSeconds(2));
 
         Assert.Equal(PublishRefusal.Unknown, (await first).Refusal);
         Assert.Equal(PublishRefusal.NotAccepted, (await second).Refusal);
