@@ -12,7 +12,7 @@ namespace OrleansNotify.Protocol;
 /// </summary>
 public static class JsonPayload
 {
-    /// <summary>Deepest nesting accepted, counted in arrays and objects.</summary>
+    /// <summary>Deepest nesting accepted anywhere, counted in arrays and objects; a server may be configured to accept less.</summary>
     public const int MaxDepth = 32;
 
     private const int MaxWords = 120;
@@ -26,11 +26,13 @@ public static class JsonPayload
 
     /// <summary>Checks a whole message that carries a payload as one of its top-level members, in the same single pass.</summary>
     /// <param name="utf8">The message.</param>
-    /// <param name="member">Name of the member; it may be as deep as <see cref="MaxDepth"/>, the message one level more.</param>
+    /// <param name="member">Name of the member.</param>
     /// <param name="memberShape">What the member's value is; meaningless when there is no such member.</param>
     /// <param name="problem">As in <see cref="TryCheck(ReadOnlySpan{byte}, out PayloadShape, out string?)"/>.</param>
-    public static bool TryCheckMessage(ReadOnlySpan<byte> utf8, ReadOnlySpan<byte> member, out PayloadShape memberShape, [NotNullWhen(false)] out string? problem) =>
-        TryCheck(utf8, MaxDepth + 1, member, out memberShape, out problem);
+    /// <param name="maxDepth">The member may be so deep, the message one level more; at most <see cref="MaxDepth"/>.</param>
+    public static bool TryCheckMessage(
+        ReadOnlySpan<byte> utf8, ReadOnlySpan<byte> member, out PayloadShape memberShape, [NotNullWhen(false)] out string? problem, int maxDepth = MaxDepth) =>
+        TryCheck(utf8, maxDepth + 1, member, out memberShape, out problem);
 
     private static bool TryCheck(ReadOnlySpan<byte> utf8, int maxDepth, ReadOnlySpan<byte> member, out PayloadShape shape, [NotNullWhen(false)] out string? problem)
     {

@@ -1,3 +1,5 @@
+using OrleansNotify.Protocol;
+
 namespace OrleansNotify.AspNetCore.Limits;
 
 /// <summary>What one client or request may take. Bound from <c>Notify:Limits</c>, checked at start; every one of them is enforced.</summary>
@@ -11,6 +13,9 @@ public sealed class LimitOptions
 
     /// <summary>Largest body of a publish, and largest item of a batch, in bytes; beyond it 413. Default 64 KiB; 1 KiB to 1 MiB.</summary>
     public int BodyBytes { get; set; } = 64 << 10;
+
+    /// <summary>Deepest nesting of a publication's <c>data</c>, in arrays and objects; beyond it 400 (clients: error 107). Default 32; 2 (what commands need) to 32 (what every server reads).</summary>
+    public int JsonDepth { get; set; } = JsonPayload.MaxDepth;
 
     /// <summary>Largest body of a batch, in bytes; beyond it 413. Default 1 MiB; 1 KiB to 16 MiB; at least <see cref="BodyBytes"/>.</summary>
     public int BatchBytes { get; set; } = 1 << 20;

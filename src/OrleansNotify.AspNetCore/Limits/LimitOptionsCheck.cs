@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using OrleansNotify.Grains.Channels;
+using OrleansNotify.Protocol;
 
 namespace OrleansNotify.AspNetCore.Limits;
 
@@ -15,6 +16,7 @@ internal sealed class LimitOptionsCheck : IValidateOptions<LimitOptions>
         var failures = new List<string>();
         Check(failures, nameof(options.MessageBytes), options.MessageBytes, KiB, MiB);
         Check(failures, nameof(options.BodyBytes), options.BodyBytes, KiB, MiB);
+        Check(failures, nameof(options.JsonDepth), options.JsonDepth, 2, JsonPayload.MaxDepth);
         Check(failures, nameof(options.BatchBytes), options.BatchBytes, KiB, 16 * MiB);
         Check(failures, nameof(options.BatchItems), options.BatchItems, 1, 1_000);
         Check(failures, nameof(options.SubscriptionsPerConnection), options.SubscriptionsPerConnection, 1, 10_000);

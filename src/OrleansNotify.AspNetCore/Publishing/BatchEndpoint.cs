@@ -80,7 +80,7 @@ internal sealed class BatchEndpoint(ChannelPublisher publisher, IOptions<LimitOp
     {
         if (utf8.Length > _limits.BodyBytes)
             return new Item(StatusCodes.Status413PayloadTooLarge, new EventProblem($"An event may have at most {_limits.BodyBytes} bytes.", null), null, null);
-        if (!EventReader.TryRead(utf8, null, out var posted, out var problem))
+        if (!EventReader.TryRead(utf8, null, out var posted, out var problem, maxDepth: _limits.JsonDepth))
             return new Item(StatusCodes.Status400BadRequest, problem, null, null);
         if (!ApiKeyGuard.Allows(context, posted.Channel))
             return new Item(StatusCodes.Status403Forbidden, new EventProblem(ApiKeyGuard.OtherChannels, null), null, null);

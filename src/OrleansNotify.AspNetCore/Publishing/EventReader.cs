@@ -46,10 +46,12 @@ internal ref struct EventReader
     /// <param name="posted">The event.</param>
     /// <param name="problem">Why there is none.</param>
     /// <param name="toUser">The user it is for, where the address says so and the event must not; null: the event says where it goes.</param>
-    public static bool TryRead(ReadOnlySpan<byte> utf8, string? idempotencyKey, out PostedEvent posted, out EventProblem problem, string? toUser = null)
+    /// <param name="maxDepth">Deepest <c>data</c>; the event may have one level more.</param>
+    public static bool TryRead(
+        ReadOnlySpan<byte> utf8, string? idempotencyKey, out PostedEvent posted, out EventProblem problem, string? toUser = null, int maxDepth = JsonPayload.MaxDepth)
     {
         posted = default;
-        if (!JsonPayload.TryCheckMessage(utf8, "data"u8, out var shape, out var words))
+        if (!JsonPayload.TryCheckMessage(utf8, "data"u8, out var shape, out var words, maxDepth))
         {
             problem = new EventProblem(words, null);
             return false;

@@ -17,6 +17,7 @@ namespace OrleansNotify.AspNetCore.Publishing;
 internal sealed partial class PublishEndpoint(ChannelPublisher publisher, IOptions<LimitOptions> limits, ILogger<PublishEndpoint> logger)
 {
     private readonly int _maxBytes = limits.Value.BodyBytes;
+    private readonly int _maxDepth = limits.Value.JsonDepth;
 
     /// <summary>Publishes. Answers every error itself.</summary>
     public Task Invoke(HttpContext context) => Invoke(context, null);
@@ -105,14 +106,14 @@ internal sealed partial class PublishEndpoint(ChannelPublisher publisher, IOptio
         return problem.Length == 0;
     }
 
-    private static bool TryRead(in ReadOnlySequence<byte> body, string? key, string? user, out PostedEvent posted, out EventProblem problem)
+    private bool TryRead(in ReadOnlySequence<byte> body, string? key, string? user, out PostedEvent posted, out EventProblem problem)
     {
         if (body.IsSingleSegment)
-            return EventReader.TryRead(body.FirstSpan, key, out posted, out problem, user);
+            return EventReader.TryRead(body.FirstSpan, key, out posted, out problem, user, _maxDepth);
         var length = (int)body.Length;
         var whole = ArrayPool<byte>.Shared.Rent(length);
         body.CopyTo(whole);
-        var read = EventReader.TryRead(whole.AsSpan(0, length), key, out posted, out problem, user);
+        var read = EventReader.TryRead(whole.AsSpan(0, length), key, out posted, out problem, user, _maxDepth);
         ArrayPool<byte>.Shared.Return(whole);
         return read;
     }

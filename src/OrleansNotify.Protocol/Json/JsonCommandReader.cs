@@ -19,11 +19,13 @@ public static class JsonCommandReader
     /// <param name="maxHistory">Most publications that one <c>history</c> option or command may ask for.</param>
     /// <param name="command">The command, or null.</param>
     /// <param name="problem">What to answer instead; its id is echoed where it could be read.</param>
-    public static bool TryRead(ReadOnlySpan<byte> utf8, int maxHistory, [NotNullWhen(true)] out ClientCommand? command, out CommandProblem problem)
+    /// <param name="maxDepth">Deepest <c>data</c>; the message may have one level more.</param>
+    public static bool TryRead(
+        ReadOnlySpan<byte> utf8, int maxHistory, [NotNullWhen(true)] out ClientCommand? command, out CommandProblem problem, int maxDepth = JsonPayload.MaxDepth)
     {
         command = null;
         problem = default;
-        if (!JsonPayload.TryCheckMessage(utf8, "data"u8, out var shape, out var words))
+        if (!JsonPayload.TryCheckMessage(utf8, "data"u8, out var shape, out var words, maxDepth))
         {
             problem = new CommandProblem(default, NotifyError.BadRequest, words);
             return false;

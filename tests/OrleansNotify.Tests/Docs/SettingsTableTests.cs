@@ -74,6 +74,7 @@ public sealed class SettingsTableTests
 
     [Theory]
     [InlineData("Notify:Limits:MessageBytes", "1023")]
+    [InlineData("Notify:Limits:JsonDepth", "1")]
     [InlineData("Notify:Limits:HandshakeTimeout", "00:00:00.9")]
     [InlineData("Notify:Limits:Drain", "00:10:01")]
     [InlineData("Notify:Limits:SubscriptionsPerConnection", "10001")]

@@ -16,6 +16,8 @@ public sealed class ConfiguredLimitTests : IAsyncLifetime
     {
         ["Notify:Limits:MessageBytes"] = "2000",
         ["Notify:Limits:BodyBytes"] = "1100",
+        ["Notify:Limits:JsonDepth"] = "2",
+        ["Notify:Namespaces:talk:ClientPublish"] = "true",
         ["Notify:Limits:BatchBytes"] = "1300",
         ["Notify:Limits:BatchItems"] = "3",
         ["Notify:Limits:SubscriptionsPerConnection"] = "2",
@@ -38,6 +40,23 @@ public sealed class ConfiguredLimitTests : IAsyncLifetime
     {
         Assert.Equal(202, (await Post("/api/events", Event("body", 1100))).Status);
         (await Post("/api/events", Event("body", 1101))).AssertProblem(413, "The body may have at most 1100 bytes.");
+    }
+
+    [Fact]
+    public async Task Data_may_be_nested_as_deep_as_configured_and_not_a_level_deeper()
+    {
+        const string Fits = """{"channel":"talk:deep","data":[{"n":1}]}""", IsTooDeep = """{"channel":"talk:deep","data":[{"n":[]}]}""";
+        Assert.Equal(202, (await Post("/api/events", Fits)).Status);
+        (await Post("/api/events", IsTooDeep)).AssertProblem(400, "Invalid JSON: nested deeper than 3 levels (byte…");
+        Assert.Equal(["202", "400 Invalid JSON: nested deeper than 3 levels (byte 36)."], await Results($"[{Fits},{IsTooDeep}]"));
+
+        await using var client = await WsClient.ConnectAsync(_server.WebSocket);
+        await client.Send($$"""{"type":"publish",{{Fits[1..]}}""");
+        await client.Next("published");
+        await client.Send($$"""{"type":"publish",{{IsTooDeep[1..]}}""");
+        Assert.Equal(107, (await client.Next("error")).Code);
+        await client.Send("""{"type":"subscribe","channel":"deep.*","recover":[{"channel":"deep.a","epoch":"none","offset":0}]}"""); // the deepest command
+        await client.Next("subscribed");
     }
 
     [Fact]

@@ -12,7 +12,7 @@ public sealed class LimitOptionsTests
     public void The_defaults_are_those_promised()
     {
         var limits = Read();
-        Assert.Equal((65536, 65536, 1048576, 100), (limits.MessageBytes, limits.BodyBytes, limits.BatchBytes, limits.BatchItems));
+        Assert.Equal((65536, 65536, 32, 1048576, 100), (limits.MessageBytes, limits.BodyBytes, limits.JsonDepth, limits.BatchBytes, limits.BatchItems));
         Assert.Equal((128, 1048576, 10), (limits.SubscriptionsPerConnection, limits.OutboxBytes, limits.OutboxStall.TotalSeconds));
         Assert.Equal((25, 8, 10, 20), (limits.PingInterval.TotalSeconds, limits.PongTimeout.TotalSeconds, limits.HandshakeTimeout.TotalSeconds, limits.Drain.TotalSeconds));
         Assert.Equal((60, 256, 20, 20, 30, 128), (limits.CommandsPerSecond, limits.CommandBurst, limits.PublishesPerSecond, limits.PublishBurst, limits.SubscribesPerSecond, limits.SubscribeBurst));
@@ -22,6 +22,7 @@ public sealed class LimitOptionsTests
     [Theory]
     [InlineData("MessageBytes", "0")]
     [InlineData("BodyBytes", "2000000")]
+    [InlineData("JsonDepth", "33")]
     [InlineData("BatchBytes", "2048")] // less than one body
     [InlineData("BatchItems", "-1")]
     [InlineData("SubscriptionsPerConnection", "0")]

@@ -25,6 +25,7 @@ internal sealed partial class WebSocketEndpoint(INotifySessions sessions, Handsh
 {
     private readonly int _maxMessageBytes = limits.Value.MessageBytes;
     private readonly int _maxHistory = sessions.HistoryPageSize;
+    private readonly int _maxDepth = limits.Value.JsonDepth;
 
     /// <summary>Maps it.</summary>
     public static void Map(IEndpointRouteBuilder routes, WebSocketEndpoint endpoint) =>
@@ -179,7 +180,7 @@ internal sealed partial class WebSocketEndpoint(INotifySessions sessions, Handsh
     {
         if (type == WebSocketMessageType.Binary)
             session.Refuse(new CommandProblem(default, NotifyError.BadRequest, "Send commands as JSON in text frames; binary frames are not used by this subprotocol."));
-        else if (JsonCommandReader.TryRead(message.Span, _maxHistory, out var command, out var problem))
+        else if (JsonCommandReader.TryRead(message.Span, _maxHistory, out var command, out var problem, _maxDepth))
             await session.Handle(command);
         else
             session.Refuse(problem);
