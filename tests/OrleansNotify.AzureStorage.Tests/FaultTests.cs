@@ -155,7 +155,7 @@ public sealed class FaultTests : IDisposable
     {
         await using var azurite = await AzuriteProcess.StartAsync(new() { InMemory = true });
         var cluster = Guid.NewGuid().ToString("N");
-        using var first = Member();
+        using var first = Member(silo => silo.Configure<ClusterMembershipOptions>(options => options.TableRefreshTimeout = options.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(2)));
         await first.StartAsync();
         var counter = first.Services.GetRequiredService<IGrainFactory>().GetGrain<ICounterGrain>("g");
         Assert.Equal((1, 1), await counter.Add());
@@ -174,7 +174,7 @@ public sealed class FaultTests : IDisposable
                 return false; // its ETag is of a row that has gone: the activation ends and reads anew
             }
         }, TimeSpan.FromSeconds(60));
-        using var second = Member();
+        using var second = Member(_ => { }); // one that stops and reads its own death in the same moment ends its process, says Orleans: it reads seldom
         await second.StartAsync();
         var management = second.Services.GetRequiredService<IGrainFactory>().GetGrain<IManagementGrain>(0);
         await Until.True("the second silo to be active", async () => (await management.GetHosts(onlyActive: true)).Count >= 1, TimeSpan.FromSeconds(60));
@@ -182,13 +182,13 @@ public sealed class FaultTests : IDisposable
         await second.StopAsync();
         await first.StopAsync();
 
-        IHost Member() => Hosts.Silo(
+        IHost Member(Action<ISiloBuilder> configure) => Hosts.Silo(
             silo =>
             {
                 silo.UseAzureStorageClustering(options => options.ConfigureTableServiceClient(azurite.ConnectionString));
                 silo.AddAzureTableGrainStorage("rows", options => options.ConfigureTableServiceClient(azurite.ConnectionString));
                 silo.AddAzureBlobGrainStorage("blobs", options => options.ConfigureBlobServiceClient(azurite.ConnectionString));
-                silo.Configure<ClusterMembershipOptions>(options => options.TableRefreshTimeout = options.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(2));
+                configure(silo);
             },
             cluster,
             cluster);
