@@ -13,8 +13,7 @@ internal sealed class ChannelCursor
     private const int MaxHeld = 1000;
     private const int MaxHeldBytes = 1 << 20;
 
-    // Null where nothing is held: most channels never hold anything.
-    private SortedDictionary<ulong, Publication>? _held;
+    private readonly SortedDictionary<ulong, Publication> _held = [];
     private int _heldBytes;
 
     /// <summary>The epoch followed; <see cref="ChannelEpoch.None"/> before the first attach.</summary>
@@ -30,13 +29,13 @@ internal sealed class ChannelCursor
     public ChannelPosition Position => new(Epoch, Offset);
 
     /// <summary>Whether something is held behind a hole.</summary>
-    public bool HasHole => IsPlaced && _held is not null;
+    public bool HasHole => IsPlaced && _held.Count > 0;
 
     /// <summary>The lowest offset held; null: none is.</summary>
-    public ulong? FirstHeld => _held?.Keys.First();
+    public ulong? FirstHeld => _held.Count > 0 ? _held.Keys.First() : null;
 
     /// <summary>Whether a batch goes on exactly where the cursor stands, and nothing else waits.</summary>
-    public bool IsNext(ChannelPublications batch) => IsPlaced && _held is null && batch.Epoch == Epoch && batch.Items[0].Offset == Offset + 1;
+    public bool IsNext(ChannelPublications batch) => IsPlaced && _held.Count == 0 && batch.Epoch == Epoch && batch.Items[0].Offset == Offset + 1;
 
     /// <summary>Takes what the stream brought.</summary>
     /// <param name="batch">Consecutive publications.</param>
@@ -49,7 +48,8 @@ internal sealed class ChannelCursor
         {
             if (IsPlaced)
                 return CursorVerdict.HigherEpoch;
-            Drop();
+            _held.Clear();
+            _heldBytes = 0;
             Epoch = batch.Epoch;
         }
         foreach (var publication in batch.Items)
@@ -63,7 +63,10 @@ internal sealed class ChannelCursor
     public void Place(ChannelPosition position, List<Publication> deliver)
     {
         if (position.Epoch != Epoch)
-            Drop();
+        {
+            _held.Clear();
+            _heldBytes = 0;
+        }
         Epoch = position.Epoch;
         Offset = position.Offset;
         IsPlaced = true;
@@ -73,7 +76,8 @@ internal sealed class ChannelCursor
     /// <summary>Follows a higher epoch from its beginning; what was held of the old one is dropped.</summary>
     public void Follow(ChannelEpoch epoch)
     {
-        Drop();
+        _held.Clear();
+        _heldBytes = 0;
         Epoch = epoch;
         Offset = 0;
         IsPlaced = true;
@@ -104,21 +108,15 @@ internal sealed class ChannelCursor
             Offset = publication.Offset;
             deliver.Add(publication);
         }
-        else if (_heldBytes + publication.Data.Length <= MaxHeldBytes && (_held is null || _held.Count < MaxHeld) && (_held ??= []).TryAdd(publication.Offset, publication))
+        else if (_held.Count < MaxHeld && _heldBytes + publication.Data.Length <= MaxHeldBytes && _held.TryAdd(publication.Offset, publication))
         {
             _heldBytes += publication.Data.Length;
         }
     }
 
-    private void Drop()
-    {
-        _held = null;
-        _heldBytes = 0;
-    }
-
     private void Release(List<Publication> deliver)
     {
-        while (_held is { Count: > 0 })
+        while (_held.Count > 0)
         {
             var (offset, publication) = _held.First();
             if (offset > Offset + 1)
@@ -131,7 +129,6 @@ internal sealed class ChannelCursor
                 deliver.Add(publication);
             }
         }
-        _held = null;
     }
 }
 

@@ -8,19 +8,6 @@ namespace OrleansNotify.AspNetCore.FrontEnd;
 // meet without gap or duplicate.
 internal sealed partial class LocalChannel
 {
-    private Joiners _joiners = Joiners.None;
-
-    // Who is not live. Most channels have such for a moment only, and nothing is kept for them in between.
-    private sealed class Joiners
-    {
-        public static readonly Joiners None = new();
-
-        // Who waits for the channel to be attached, or for who is on it.
-        public List<Subscription> Waiting { get; } = [];
-        public long WaitingSince { get; set; }
-        public List<Subscription> CatchingUp { get; } = [];
-    }
-
     /// <summary>Takes a subscription in.</summary>
     public void Join(Subscription subscription)
     {
@@ -29,7 +16,9 @@ internal sealed partial class LocalChannel
         _idleSince = 0;
         if (!_cursor.IsPlaced || !CanWatch(subscription))
         {
-            Wait(subscription);
+            if (_waiting.Count == 0)
+                _waitingSince = world.Time.GetTimestamp();
+            _waiting.Add(subscription);
             if (!_cursor.IsPlaced)
                 Attach();
             return;
@@ -116,56 +105,40 @@ internal sealed partial class LocalChannel
     {
         if (_live.Find(s => s.IsImplicit && ReferenceEquals(s.Connection, connection)) is { } live)
             Remove(live);
-        if (_joiners.Waiting.Find(s => s.IsImplicit && ReferenceEquals(s.Connection, connection)) is { } waiting)
+        if (_waiting.Find(s => s.IsImplicit && ReferenceEquals(s.Connection, connection)) is { } waiting)
             Remove(waiting);
     }
 
     private void JoinWaiting()
     {
-        foreach (var subscription in TakeWaiting())
+        if (_waiting.Count == 0)
+            return;
+        Subscription[] waiting = [.. _waiting];
+        _waiting.Clear();
+        foreach (var subscription in waiting)
             Join(subscription);
     }
 
     private void JoinAgain(Subscription subscription)
     {
-        _joiners.CatchingUp.Remove(subscription);
+        _catchingUp.Remove(subscription);
         subscription.State = SubscriptionState.Joining;
-        subscription.CatchUp = null;
+        subscription.DropHeld();
         subscription.Has = subscription.Told = 0;
-        Wait(subscription);
+        if (_waiting.Count == 0)
+            _waitingSince = world.Time.GetTimestamp();
+        _waiting.Add(subscription);
         Attach();
     }
 
     private void FailImpatient()
     {
-        if (_joiners.Waiting.Count == 0 || world.Time.GetElapsedTime(_joiners.WaitingSince) < JoinPatience)
+        if (_waiting.Count == 0 || world.Time.GetElapsedTime(_waitingSince) < JoinPatience)
             return;
-        foreach (var subscription in TakeWaiting())
+        Subscription[] waiting = [.. _waiting];
+        _waiting.Clear();
+        foreach (var subscription in waiting)
             Fail(subscription);
-    }
-
-    private void Wait(Subscription subscription)
-    {
-        var joiners = BeginJoining();
-        if (joiners.Waiting.Count == 0)
-            joiners.WaitingSince = world.Time.GetTimestamp();
-        joiners.Waiting.Add(subscription);
-    }
-
-    private Subscription[] TakeWaiting()
-    {
-        Subscription[] waiting = [.. _joiners.Waiting];
-        _joiners.Waiting.Clear();
-        EndJoining();
-        return waiting;
-    }
-
-    private Joiners BeginJoining() => ReferenceEquals(_joiners, Joiners.None) ? _joiners = new Joiners() : _joiners;
-
-    private void EndJoining()
-    {
-        if (_joiners.Waiting.Count == 0 && _joiners.CatchingUp.Count == 0)
-            _joiners = Joiners.None;
     }
 
     private void Fail(Subscription subscription)
@@ -187,12 +160,12 @@ internal sealed partial class LocalChannel
 
     private void GoLive(Subscription subscription)
     {
-        if (_joiners.CatchingUp.Remove(subscription))
-            EndJoining();
+        _catchingUp.Remove(subscription);
         subscription.Command = null;
-        while (subscription.CatchUp?.Held.TryDequeue(out var frame) == true)
-            subscription.Send(frame);
-        subscription.CatchUp = null;
+        subscription.Request = null;
+        while (subscription.Held is { Count: > 0 } held)
+            subscription.Send(held.Dequeue());
+        subscription.DropHeld();
         AddLive(subscription);
         subscription.Joined?.TrySetResult();
         if (subscription.Leaving is { } leaving)
@@ -226,14 +199,14 @@ internal sealed partial class LocalChannel
         {
             RemoveLive(subscription);
         }
-        else if (_joiners.CatchingUp.Remove(subscription) || _joiners.Waiting.Remove(subscription))
+        else if (!_catchingUp.Remove(subscription))
         {
-            EndJoining();
+            _waiting.Remove(subscription);
         }
         if (_asked is not null && _asked.TryGetValue(subscription.Connection, out var asked) && ReferenceEquals(asked, subscription))
             _asked.Remove(subscription.Connection);
         subscription.State = SubscriptionState.Ended;
-        subscription.CatchUp = null;
+        subscription.DropHeld();
         Exit(subscription);
         if (subscription.By is null)
             GiveBackPatterned(subscription.Connection);
@@ -253,12 +226,11 @@ internal sealed partial class LocalChannel
 
     private static void Hold(Subscription subscription, Frame frame)
     {
-        var behind = subscription.CatchUp!;
-        behind.HeldBytes += frame.Bytes.Length;
-        if (behind.HeldBytes > MaxHeldBytes)
+        subscription.HeldBytes += frame.Bytes.Length;
+        if (subscription.HeldBytes > MaxHeldBytes)
             subscription.Connection.Close(DisconnectCode.Slow, "The client reads too slowly: too much was waiting behind its history.");
         else
-            behind.Held.Enqueue(frame);
+            (subscription.Held ??= new()).Enqueue(frame);
     }
 
     private const long MaxHeldBytes = 1 << 20; // as an outbox: PROMISES, default limits
