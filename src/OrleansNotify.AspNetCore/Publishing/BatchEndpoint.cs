@@ -59,16 +59,8 @@ internal sealed class BatchEndpoint(ChannelPublisher publisher, IOptions<LimitOp
     {
         var response = context.Response;
         var results = new Item[items.Count];
-        var calls = new List<PublishCall>();
-        try
-        {
-            for (var i = 0; i < results.Length; i++)
-                results[i] = Start(context, body.AsSpan(items[i]), calls);
-        }
-        finally
-        {
-            publisher.Send(calls);
-        }
+        for (var i = 0; i < results.Length; i++)
+            results[i] = Start(context, body.AsSpan(items[i]));
         response.ContentType = "application/json";
         var output = new ArrayBufferWriter<byte>(results.Length * 192);
         var separator = (byte)'[';
@@ -84,37 +76,37 @@ internal sealed class BatchEndpoint(ChannelPublisher publisher, IOptions<LimitOp
     }
 
     // Every item is on its way before the first is awaited: those of one channel travel together, in order.
-    private Item Start(HttpContext context, ReadOnlySpan<byte> utf8, List<PublishCall> calls)
+    private Item Start(HttpContext context, ReadOnlySpan<byte> utf8)
     {
         if (utf8.Length > _limits.BodyBytes)
-            return new Item(StatusCodes.Status413PayloadTooLarge, new EventProblem($"An event may have at most {_limits.BodyBytes} bytes.", null), null, default);
+            return new Item(StatusCodes.Status413PayloadTooLarge, new EventProblem($"An event may have at most {_limits.BodyBytes} bytes.", null), null, null);
         if (!EventReader.TryRead(utf8, null, out var posted, out var problem, maxDepth: _limits.JsonDepth))
-            return new Item(StatusCodes.Status400BadRequest, problem, null, default);
+            return new Item(StatusCodes.Status400BadRequest, problem, null, null);
         if (!ApiKeyGuard.Allows(context, posted.Channel))
-            return new Item(StatusCodes.Status403Forbidden, new EventProblem(ApiKeyGuard.OtherChannels, null), null, default);
+            return new Item(StatusCodes.Status403Forbidden, new EventProblem(ApiKeyGuard.OtherChannels, null), null, null);
         return ApiKeyGuard.TakePublish(context)
-            ? new Item(0, default, posted.Channel, publisher.Collect(posted.Channel, IdempotencyScope.OfApiKey(context, posted.Draft), calls))
-            : new Item(StatusCodes.Status429TooManyRequests, new EventProblem(ApiKeyGuard.TooMany, null), null, default);
+            ? new Item(0, default, posted.Channel, publisher.Publish(posted.Channel, IdempotencyScope.OfApiKey(context, posted.Draft)).AsTask())
+            : new Item(StatusCodes.Status429TooManyRequests, new EventProblem(ApiKeyGuard.TooMany, null), null, null);
     }
 
     private static async Task Write(ArrayBufferWriter<byte> output, Item item)
     {
         var (status, problem, outcome) = (item.Status, item.Problem, (string?)null);
-        if (item.Channel is not null)
+        if (item.Publishing is not null)
         {
-            var result = await item.Publishing; // once: nobody else has it
+            var result = await item.Publishing;
             if (result.Refusal == PublishRefusal.None)
             {
-                PublishReply.WriteItem(output, item.Channel, result);
+                PublishReply.WriteItem(output, item.Channel!, result);
                 return;
             }
             status = PublishReply.StatusOf(result.Refusal);
-            problem = new EventProblem(PublishReply.DetailOf(result.Refusal, item.Channel), PublishReply.FieldOf(result.Refusal));
+            problem = new EventProblem(PublishReply.DetailOf(result.Refusal, item.Channel!), PublishReply.FieldOf(result.Refusal));
             outcome = PublishReply.OutcomeOf(result.Refusal);
         }
         using var json = new Utf8JsonWriter(output, Readable);
         PublishReply.WriteItem(json, status, problem.Detail, problem.Field, outcome);
     }
 
-    private readonly record struct Item(int Status, EventProblem Problem, string? Channel, ValueTask<PublishResult> Publishing);
+    private readonly record struct Item(int Status, EventProblem Problem, string? Channel, Task<PublishResult>? Publishing);
 }

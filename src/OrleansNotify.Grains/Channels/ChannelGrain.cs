@@ -14,12 +14,10 @@ namespace OrleansNotify.Grains.Channels;
 /// A channel's activation: calls into <see cref="ChannelSequence"/> and <see cref="AttachmentTable"/>, and streams. A publish is one turn from its
 /// first line to its answer, so turns are the writer loop: nothing waits, and no batch comes between the numbering of another and its fan-out. Only
 /// a durable channel waits, for its store: <see cref="DurableChannel"/> is its writer.
-/// Publishers of the same silo need no message to get a turn (<see cref="IHostedChannels"/>): what turns have in common with such a call is done
-/// under one lock, so that it is a turn like any other. It is never held while something is awaited.
 /// </summary>
 [GrainType(TypeName), Reentrant]
 internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<ChannelGrain> logger)
-    : Grain, IChannelGrain, IGrainMigrationParticipant, IDurableOwner, IHostedOwner, IDisposable
+    : Grain, IChannelGrain, IGrainMigrationParticipant, IDurableOwner, IDisposable
 {
     /// <summary>What silos know channels by.</summary>
     public const string TypeName = "notify.channel";
@@ -32,14 +30,6 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
 
     private const string MovedKey = "notify.channel";
 
-    // So long after a call that found its way here through Orleans others may come without: by then another activation may have taken this one's place.
-    private static readonly TimeSpan TrustInPlace = TimeSpan.FromSeconds(10);
-
-    // Fan-out within a fan-out, should there ever be one, takes the way through Orleans: two channels waiting for each other would wait for ever.
-    [ThreadStatic]
-    private static bool _isPublishingHere;
-
-    private readonly Lock _turn = new();
     private string _name = "";
     private ChannelSequence _sequence = null!; // set before any call comes, or once the log has been read
     private DurableChannel? _durable;
@@ -47,9 +37,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     private ChannelPresence? _presence; // where somebody has been announced
     private MovedChannel? _moved;
     private Moves.Move? _move;
-    private long _calledAt;
     private bool _isRefused;
-    private bool _isClosed;
     private bool _isKnown;
     private bool _isRecoverable;
     private bool _hasTold;
@@ -73,7 +61,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         _isRecoverable = options.Class != ChannelClass.Ephemeral;
         _hasTold = _moved is not null;
         // Attachments also end outside of this grain's turns: by lease, by the death of a silo.
-        _hosted = new HostedChannel(_name, this);
+        _hosted = new HostedChannel(_name, frontEnd => GrainContext.Scheduler.QueueAction(() => Detached(frontEnd)));
         if (_moved?.Presence is { } presence)
         {
             _presence = new ChannelPresence(_name, world.Namespaces.PresenceListOf(_name), presence, world.Time);
@@ -117,30 +105,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
 
     void IDurableOwner.Visible(Publication[] publications) => Stream(publications);
 
-    void IDurableOwner.End() => End();
-
-    // In a turn of its own.
-    void IHostedOwner.Detached(SiloAddress frontEnd) => GrainContext.Scheduler.QueueAction(() => Detached(frontEnd));
-
-    // Where nobody is attached each publish puts off this activation's end, which is for turns; a durable channel answers later anyway.
-    PublishResult[]? IHostedOwner.TryPublish(PublicationDraft[] batch)
-    {
-        if (_isPublishingHere || _durable is not null || batch.Length > MaxBatch)
-            return null;
-        _isPublishingHere = true;
-        try
-        {
-            lock (_turn)
-            {
-                var isMine = !_isClosed && _isKnown && _hosted!.Attachments.Current.Length > 0 && _calledAt != 0 && world.Time.GetElapsedTime(_calledAt) < TrustInPlace;
-                return isMine && world.Pulse.IsCertain ? PublishNow(batch) : null;
-            }
-        }
-        finally
-        {
-            _isPublishingHere = false;
-        }
-    }
+    void IDurableOwner.End() => DeactivateOnIdle();
 
     /// <inheritdoc />
     public ValueTask<PublishResult[]> Publish(PublicationDraft[] batch, CancellationToken cancellationToken = default)
@@ -156,29 +121,16 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         if (batch.Length > MaxBatch || !world.Pulse.IsCertain || cancellationToken.IsCancellationRequested)
             return new(Refuse(batch, PublishRefusal.NotAccepted));
 
-        if (_durable is not null)
-        {
-            _hasTold = true;
-            return _durable.Publish(batch);
-        }
-        lock (_turn)
-        {
-            _calledAt = world.Time.GetTimestamp();
-            var results = PublishNow(batch);
-            if (_hosted!.Attachments.Current.Length == 0)
-                KeepAlive();
-            return new(results);
-        }
-    }
-
-    private PublishResult[] PublishNow(PublicationDraft[] batch)
-    {
         _hasTold = true;
+        if (_durable is not null)
+            return _durable.Publish(batch);
         var numbered = _sequence.Number(batch);
         _sequence.Keep(numbered);
         if (numbered.Publications.Length > 0)
             Stream(numbered.Publications);
-        return numbered.Results;
+        if (_hosted!.Attachments.Current.Length == 0)
+            KeepAlive();
+        return new(numbered.Results);
     }
 
     /// <inheritdoc />
@@ -199,13 +151,10 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     {
         if (isSuperseded)
             return new AttachReply(true, default, world.Silo.SiloAddress, _isRecoverable);
-        lock (_turn)
-        {
-            _hasTold = true;
-            var invitedAt = world.Table.Attach(_hosted!, attachment.FrontEnd, attachment.Number);
-            KeepAlive();
-            return new AttachReply(false, _sequence.Position, world.Silo.SiloAddress, _isRecoverable, invitedAt);
-        }
+        _hasTold = true;
+        var invitedAt = world.Table.Attach(_hosted!, attachment.FrontEnd, attachment.Number);
+        KeepAlive();
+        return new AttachReply(false, _sequence.Position, world.Silo.SiloAddress, _isRecoverable, invitedAt);
     }
 
     /// <inheritdoc />
@@ -213,23 +162,17 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     {
         if (EndIfRefused())
             return default;
-        lock (_turn)
-        {
-            world.Table.Detach(_hosted!, frontEnd, number);
-            Detached(frontEnd);
-        }
+        world.Table.Detach(_hosted!, frontEnd, number);
+        Detached(frontEnd);
         return default;
     }
 
     // Its members end with its attachment, unless it has attached again meanwhile.
     private void Detached(SiloAddress frontEnd)
     {
-        lock (_turn)
-        {
-            if (_presence is not null && !IsAttached(frontEnd))
-                Tell(_presence.Forget(frontEnd));
-            KeepAlive();
-        }
+        if (_presence is not null && !IsAttached(frontEnd))
+            Tell(_presence.Forget(frontEnd));
+        KeepAlive();
     }
 
     private bool IsAttached(SiloAddress frontEnd) => Array.Exists(_hosted!.Attachments.Current, attached => attached.FrontEnd.Address.Equals(frontEnd));
@@ -251,11 +194,8 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     {
         if (isSuperseded)
             return new HistoryPage(true, default, [], false);
-        lock (_turn)
-        {
-            _hasTold = true;
-            return _sequence.Read(request, world.Limits);
-        }
+        _hasTold = true;
+        return _sequence.Read(request, world.Limits);
     }
 
     /// <inheritdoc />
@@ -264,11 +204,8 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         ThrowIfRefused();
         if (_durable is not null)
             await _durable.WhenOpen();
-        lock (_turn)
-        {
-            _hasTold = true;
-            return _sequence.Position;
-        }
+        _hasTold = true;
+        return _sequence.Position;
     }
 
     /// <inheritdoc />
@@ -278,13 +215,10 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         _hasTold = true;
         if (_durable is not null)
             await _durable.Erase();
-        lock (_turn)
-        {
-            if (_durable is null)
-                _sequence.Erase();
-            _hosted!.Begins(_sequence.Position, _sequence.HistoryCount);
-            return _sequence.Position;
-        }
+        else
+            _sequence.Erase();
+        _hosted!.Begins(_sequence.Position, _sequence.HistoryCount);
+        return _sequence.Position;
     }
 
     /// <inheritdoc />
@@ -292,12 +226,9 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     {
         if (EndIfRefused() || !IsAttached(announcement.FrontEnd))
             return new(new PresenceReply(PresenceVerdict.NotAttached));
-        lock (_turn)
-        {
-            var reply = Presence.Take(announcement, out var change);
-            Tell(change);
-            return new(reply);
-        }
+        var reply = Presence.Take(announcement, out var change);
+        Tell(change);
+        return new(reply);
     }
 
     /// <inheritdoc />
@@ -343,7 +274,6 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     /// </remarks>
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        Close();
         if (_durable is not null)
             await _durable.Stop();
         if (reason.ReasonCode != DeactivationReasonCode.ShuttingDown || !_hasTold)
@@ -376,23 +306,9 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     /// <summary>The activation has ended: it has moved, or its front-ends are told.</summary>
     public void Dispose()
     {
-        Close();
         if (_hosted is not null)
             world.Table.Remove(_hosted);
         _move?.Dispose();
-    }
-
-    private void End()
-    {
-        Close();
-        DeactivateOnIdle();
-    }
-
-    // From here on what it has does not change: Orleans sends every call to the next activation, and this one's silo must not know better.
-    private void Close()
-    {
-        lock (_turn)
-            _isClosed = true;
     }
 
     // One too many for this silo now. It ends with its first call, which learns so: had it ended when it began, its callers would be handed on to the next
@@ -456,17 +372,14 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         if (seen <= _sequence.Epoch)
             return false;
         world.Epochs.Shown(seen);
-        lock (_turn)
+        if (!_hasTold)
         {
-            if (!_hasTold)
-            {
-                _sequence.Epoch = world.Epochs.Next();
-                _hosted!.Begins(_sequence.Position, 0);
-                return false;
-            }
+            _sequence.Epoch = world.Epochs.Next();
+            _hosted!.Begins(_sequence.Position, 0);
+            return false;
         }
         LogSuperseded(_name, _sequence.Epoch, seen);
-        End();
+        DeactivateOnIdle();
         return true;
     }
 
