@@ -59,8 +59,16 @@ internal sealed class BatchEndpoint(ChannelPublisher publisher, IOptions<LimitOp
     {
         var response = context.Response;
         var results = new Item[items.Count];
-        for (var i = 0; i < results.Length; i++)
-            results[i] = Start(context, body.AsSpan(items[i]));
+        var calls = new List<PublishCall>();
+        try
+        {
+            for (var i = 0; i < results.Length; i++)
+                results[i] = Start(context, body.AsSpan(items[i]), calls);
+        }
+        finally
+        {
+            publisher.Send(calls);
+        }
         response.ContentType = "application/json";
         var output = new ArrayBufferWriter<byte>(results.Length * 192);
         var separator = (byte)'[';
@@ -76,37 +84,37 @@ internal sealed class BatchEndpoint(ChannelPublisher publisher, IOptions<LimitOp
     }
 
     // Every item is on its way before the first is awaited: those of one channel travel together, in order.
-    private Item Start(HttpContext context, ReadOnlySpan<byte> utf8)
+    private Item Start(HttpContext context, ReadOnlySpan<byte> utf8, List<PublishCall> calls)
     {
         if (utf8.Length > _limits.BodyBytes)
-            return new Item(StatusCodes.Status413PayloadTooLarge, new EventProblem($"An event may have at most {_limits.BodyBytes} bytes.", null), null, null);
+            return new Item(StatusCodes.Status413PayloadTooLarge, new EventProblem($"An event may have at most {_limits.BodyBytes} bytes.", null), null, default);
         if (!EventReader.TryRead(utf8, null, out var posted, out var problem, maxDepth: _limits.JsonDepth))
-            return new Item(StatusCodes.Status400BadRequest, problem, null, null);
+            return new Item(StatusCodes.Status400BadRequest, problem, null, default);
         if (!ApiKeyGuard.Allows(context, posted.Channel))
-            return new Item(StatusCodes.Status403Forbidden, new EventProblem(ApiKeyGuard.OtherChannels, null), null, null);
+            return new Item(StatusCodes.Status403Forbidden, new EventProblem(ApiKeyGuard.OtherChannels, null), null, default);
         return ApiKeyGuard.TakePublish(context)
-            ? new Item(0, default, posted.Channel, publisher.Publish(posted.Channel, IdempotencyScope.OfApiKey(context, posted.Draft)).AsTask())
-            : new Item(StatusCodes.Status429TooManyRequests, new EventProblem(ApiKeyGuard.TooMany, null), null, null);
+            ? new Item(0, default, posted.Channel, publisher.Collect(posted.Channel, IdempotencyScope.OfApiKey(context, posted.Draft), calls))
+            : new Item(StatusCodes.Status429TooManyRequests, new EventProblem(ApiKeyGuard.TooMany, null), null, default);
     }
 
     private static async Task Write(ArrayBufferWriter<byte> output, Item item)
     {
         var (status, problem, outcome) = (item.Status, item.Problem, (string?)null);
-        if (item.Publishing is not null)
+        if (item.Channel is not null)
         {
-            var result = await item.Publishing;
+            var result = await item.Publishing; // once: nobody else has it
             if (result.Refusal == PublishRefusal.None)
             {
-                PublishReply.WriteItem(output, item.Channel!, result);
+                PublishReply.WriteItem(output, item.Channel, result);
                 return;
             }
             status = PublishReply.StatusOf(result.Refusal);
-            problem = new EventProblem(PublishReply.DetailOf(result.Refusal, item.Channel!), PublishReply.FieldOf(result.Refusal));
+            problem = new EventProblem(PublishReply.DetailOf(result.Refusal, item.Channel), PublishReply.FieldOf(result.Refusal));
             outcome = PublishReply.OutcomeOf(result.Refusal);
         }
         using var json = new Utf8JsonWriter(output, Readable);
         PublishReply.WriteItem(json, status, problem.Detail, problem.Field, outcome);
     }
 
-    private readonly record struct Item(int Status, EventProblem Problem, string? Channel, Task<PublishResult>? Publishing);
+    private readonly record struct Item(int Status, EventProblem Problem, string? Channel, ValueTask<PublishResult> Publishing);
 }

@@ -55,7 +55,8 @@ internal sealed class Gathering(PublishCall call, int wanted)
 /// Which channels have a call in flight, and what collects behind it. A channel is known here only while its call is in flight, so that names
 /// used once leave nothing behind. Thread-safe; makes no call itself: whoever gets a <see cref="PublishCall"/> makes it.
 /// </summary>
-internal sealed class ChannelLanes
+/// <param name="rush">So long after publishers were answered together the next ones are collected, in timestamps.</param>
+internal sealed class ChannelLanes(long rush)
 {
     /// <summary>Most publications in one call.</summary>
     public const int MaxItemsPerCall = 256;
@@ -71,6 +72,7 @@ internal sealed class ChannelLanes
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Lane> _lanes = new(StringComparer.Ordinal);
+    private long _rushUntil;
 
     /// <summary>Channels with a call in flight.</summary>
     public int Count
@@ -85,9 +87,13 @@ internal sealed class ChannelLanes
     /// <summary>Takes a publication in.</summary>
     /// <param name="channel">Its channel.</param>
     /// <param name="item">The publication.</param>
-    /// <param name="call">The call to make when none is in flight; null: the item waits for its turn.</param>
+    /// <param name="isOfMany">Whether others come with it.</param>
+    /// <param name="call">
+    /// The call to make when none is in flight; null: the item waits for its turn. It is empty when others are expected: the item waits for them, until the
+    /// call is completed.
+    /// </param>
     /// <returns>False when too much waits; the item was not taken.</returns>
-    public bool TryAdd(string channel, PendingPublication item, out PublishCall? call)
+    public bool TryAdd(string channel, PendingPublication item, bool isOfMany, out PublishCall? call)
     {
         lock (_lock)
         {
@@ -97,9 +103,10 @@ internal sealed class ChannelLanes
                 call = null;
                 return lane!.TryWait(item);
             }
-            call = new PublishCall(channel, [item], item.Since);
+            var isAlone = !isOfMany && item.Since >= _rushUntil;
+            call = new PublishCall(channel, isAlone ? [item] : [], item.Since);
             lane = new Lane(call);
-            return true;
+            return isAlone || lane.TryWait(item);
         }
     }
 
@@ -120,6 +127,14 @@ internal sealed class ChannelLanes
         }
     }
 
+    /// <summary>A call has come back, and the lane is gone.</summary>
+    /// <returns>False when something waits behind it, or it was abandoned.</returns>
+    public bool TryEnd(PublishCall call)
+    {
+        lock (_lock)
+            return _lanes.TryGetValue(call.Channel, out var lane) && lane.Current == call && lane.IsEmpty && _lanes.Remove(call.Channel);
+    }
+
     /// <summary>
     /// A call has come back, and its publishers are about to go on: the lane waits for them, so that they travel together again. Complete the
     /// <see cref="Gathering.Call"/> to end it.
@@ -134,6 +149,7 @@ internal sealed class ChannelLanes
             if (!_lanes.TryGetValue(call.Channel, out var lane) || lane.Current != call)
                 return null;
             lane.Current = new PublishCall(call.Channel, [], now);
+            _rushUntil = now + rush;
             return lane.Gather(call.Items.Length);
         }
     }
@@ -182,6 +198,8 @@ internal sealed class ChannelLanes
         private Gathering? _gathering;
 
         public PublishCall Current { get; set; } = current;
+
+        public bool IsEmpty => _first is null;
 
         public bool TryWait(PendingPublication item)
         {

@@ -7,7 +7,8 @@ namespace OrleansNotify.AspNetCore.Publishing;
 
 /// <summary>
 /// The road of every publication from this process to its channel grain. Concurrent publishes to one channel travel together: one grain call in
-/// flight per channel, at most 256 items each; the first goes at once, so that an idle channel pays nothing. A durable channel's call is a commit to
+/// flight per channel, at most 256 items each; the first goes at once, so that an idle channel pays nothing, and a channel that lives on this silo
+/// takes it within the publisher's own call (<see cref="IHostedChannels"/>). A durable channel's call is a commit to
 /// storage: publishers that were answered together and go on are waited for, for a part of what the commit took, so that they share the next one
 /// instead of one of them going ahead alone and the others waiting for it (results/durable.md).
 /// </summary>
@@ -32,11 +33,15 @@ public sealed partial class ChannelPublisher : IDisposable
     // Below the first a timer is no shorter than the call; above the second the store is in trouble and collects enough behind it.
     private static readonly TimeSpan ShortestGathering = TimeSpan.FromMilliseconds(1), LongestGathering = TimeSpan.FromMilliseconds(10);
 
+    // Publishers that were answered together so lately are about to come again: the first of them waits for the others.
+    private static readonly TimeSpan Rush = TimeSpan.FromMilliseconds(1);
+
     // So many locks that two processors seldom meet at one; a power of two.
     private const int Stripes = 64;
 
     private readonly ChannelLanes[] _lanes = new ChannelLanes[Stripes];
     private readonly ChannelReferences _channels;
+    private readonly IHostedChannels? _here;
     private readonly ChannelNamespaces _namespaces;
     private readonly NotifyMetrics _metrics;
     private readonly TimeProvider _time;
@@ -45,11 +50,12 @@ public sealed partial class ChannelPublisher : IDisposable
     private bool _isSweeping;
 
     /// <summary>Creates the one publisher of the process.</summary>
-    public ChannelPublisher(IGrainFactory grains, ChannelNamespaces namespaces, NotifyMetrics metrics, TimeProvider time, ILogger<ChannelPublisher> logger)
+    public ChannelPublisher(
+        IGrainFactory grains, ChannelNamespaces namespaces, NotifyMetrics metrics, TimeProvider time, ILogger<ChannelPublisher> logger, IHostedChannels? here = null)
     {
-        (_channels, _namespaces, _metrics, _time, _logger) = (new ChannelReferences(grains), namespaces, metrics, time, logger);
+        (_channels, _here, _namespaces, _metrics, _time, _logger) = (new ChannelReferences(grains), here, namespaces, metrics, time, logger);
         for (var i = 0; i < Stripes; i++)
-            _lanes[i] = new ChannelLanes();
+            _lanes[i] = new ChannelLanes((long)(Rush.TotalSeconds * time.TimestampFrequency));
         _sweep = time.CreateTimer(static publisher => ((ChannelPublisher)publisher!).Expire(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -69,25 +75,64 @@ public sealed partial class ChannelPublisher : IDisposable
     /// <returns>Await it once.</returns>
     public ValueTask<PublishResult> Publish(string channel, PublicationDraft draft, CancellationToken cancellationToken = default)
     {
+        var answer = Add(channel, draft, isOfMany: false, out var call);
+        if (call is { Items: [] })
+            Start(RunLater(call));
+        else if (call is not null)
+            Start(Run(call));
+        return cancellationToken.CanBeCanceled ? new(answer.AsTask().WaitAsync(cancellationToken)) : answer;
+    }
+
+    /// <summary>The same for one of many drafts that are posted together: those for one channel travel together, and none before <see cref="Send(List{PublishCall})"/>.</summary>
+    /// <param name="channel">A name that passes <see cref="ChannelName.TryCheck"/>.</param>
+    /// <param name="draft">What to publish.</param>
+    /// <param name="calls">Gets what is to be sent.</param>
+    /// <returns>Await it once, and after the sending.</returns>
+    internal ValueTask<PublishResult> Collect(string channel, PublicationDraft draft, List<PublishCall> calls)
+    {
+        var answer = Add(channel, draft, isOfMany: true, out var call);
+        if (call is not null)
+            calls.Add(call);
+        return answer;
+    }
+
+    /// <summary>Sends what was collected.</summary>
+    internal void Send(List<PublishCall> calls)
+    {
+        foreach (var call in calls)
+            Start(RunCollected(call));
+    }
+
+    private ValueTask<PublishResult> Add(string channel, PublicationDraft draft, bool isOfMany, out PublishCall? call)
+    {
         ArgumentNullException.ThrowIfNull(channel);
+        call = null;
         if (_namespaces.Find(channel) is null)
             return new(Refuse(PublishRefusal.UnknownNamespace));
         var item = new PendingPublication(draft, _time.GetTimestamp());
-        if (!LanesOf(channel).TryAdd(channel, item, out var call))
-            return new(Refuse(PublishRefusal.NotAccepted));
-        var answer = item.Answer;
-        if (call is not null)
-        {
+        return LanesOf(channel).TryAdd(channel, item, isOfMany, out call) ? item.Answer : new(Refuse(PublishRefusal.NotAccepted));
+    }
+
+    private void Start(Task running)
+    {
+        if (!running.IsCompleted)
             Sweep();
-            _ = Run(call);
-        }
-        return cancellationToken.CanBeCanceled ? new(answer.AsTask().WaitAsync(cancellationToken)) : answer;
     }
 
     /// <inheritdoc />
     public void Dispose() => _sweep.Dispose();
 
     private ChannelLanes LanesOf(string channel) => _lanes[channel.GetHashCode(StringComparison.Ordinal) & (Stripes - 1)];
+
+    // Lets what is about to come collect, behind what waits for a thread now.
+    private async Task RunLater(PublishCall collecting)
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        await RunCollected(collecting).ConfigureAwait(false);
+    }
+
+    private Task RunCollected(PublishCall collecting) =>
+        LanesOf(collecting.Channel).TryComplete(collecting, _time.GetTimestamp(), out var call) && call is not null ? Run(call) : Task.CompletedTask;
 
     // Makes a call and those that collect behind it. Whoever publishes first to an idle channel makes the call on its own thread; what follows
     // must not go on in that caller's scheduler.
@@ -97,8 +142,15 @@ public sealed partial class ChannelPublisher : IDisposable
         var sending = Send(call);
         while (true)
         {
+            var isAtOnce = sending.IsCompleted;
             var (results, refusal) = await sending.ConfigureAwait(false);
-            if (call.Items.Length > 1) // one that goes alone may be alone: it is not kept waiting
+            if (isAtOnce && call.Items.Length == 1 && lanes.TryEnd(call))
+            {
+                Answer(call.Items, results, refusal);
+                return;
+            }
+            // One that goes alone may be alone: it is not kept waiting. But whoever was answered at once has not gone on yet, and must not be kept by those behind.
+            if (isAtOnce || call.Items.Length > 1)
             {
                 if (lanes.TryGather(call, _time.GetTimestamp()) is not { } gathering)
                     return;
@@ -124,7 +176,7 @@ public sealed partial class ChannelPublisher : IDisposable
         {
             Answer(call.Items, results, refusal);
             // Behind what waits for a thread now: the busier the process, the more goes into the next call, and the less each publication costs.
-            await Task.Yield();
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
             return;
         }
         var patience = took / ShareOfACall;
@@ -163,6 +215,8 @@ public sealed partial class ChannelPublisher : IDisposable
 
     private async ValueTask<(PublishResult[]? Results, PublishRefusal Refusal)> SendOnce(string channel, PublicationDraft[] drafts)
     {
+        if (_here?.TryPublish(channel, drafts) is { } published)
+            return (published, PublishRefusal.None);
         ValueTask<PublishResult[]> call;
         try
         {

@@ -14,10 +14,12 @@ namespace OrleansNotify.Grains.Channels;
 /// A channel's activation: calls into <see cref="ChannelSequence"/> and <see cref="AttachmentTable"/>, and streams. A publish is one turn from its
 /// first line to its answer, so turns are the writer loop: nothing waits, and no batch comes between the numbering of another and its fan-out. Only
 /// a durable channel waits, for its store: <see cref="DurableChannel"/> is its writer.
+/// Publishers of the same silo need no message to get a turn (<see cref="IHostedChannels"/>): what turns have in common with such a call is done
+/// under one lock, so that it is a turn like any other. It is never held while something is awaited.
 /// </summary>
 [GrainType(TypeName), Reentrant]
 internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<ChannelGrain> logger)
-    : Grain, IChannelGrain, IGrainMigrationParticipant, IDurableOwner, IDisposable
+    : Grain, IChannelGrain, IGrainMigrationParticipant, IDurableOwner, IHostedOwner, IDisposable
 {
     /// <summary>What silos know channels by.</summary>
     public const string TypeName = "notify.channel";
@@ -30,6 +32,14 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
 
     private const string MovedKey = "notify.channel";
 
+    // So long after a call that found its way here through Orleans others may come without: by then another activation may have taken this one's place.
+    private static readonly TimeSpan TrustInPlace = TimeSpan.FromSeconds(10);
+
+    // Fan-out within a fan-out, should there ever be one, takes the way through Orleans: two channels waiting for each other would wait for ever.
+    [ThreadStatic]
+    private static bool _isPublishingHere;
+
+    private readonly Lock _turn = new();
     private string _name = "";
     private ChannelSequence _sequence = null!; // set before any call comes, or once the log has been read
     private DurableChannel? _durable;
@@ -37,7 +47,9 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     private ChannelPresence? _presence; // where somebody has been announced
     private MovedChannel? _moved;
     private Moves.Move? _move;
+    private long _calledAt;
     private bool _isRefused;
+    private bool _isClosed;
     private bool _isKnown;
     private bool _isRecoverable;
     private bool _hasTold;
@@ -61,7 +73,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         _isRecoverable = options.Class != ChannelClass.Ephemeral;
         _hasTold = _moved is not null;
         // Attachments also end outside of this grain's turns: by lease, by the death of a silo.
-        _hosted = new HostedChannel(_name, frontEnd => GrainContext.Scheduler.QueueAction(() => Detached(frontEnd)));
+        _hosted = new HostedChannel(_name, this);
         if (_moved?.Presence is { } presence)
         {
             _presence = new ChannelPresence(_name, world.Namespaces.PresenceListOf(_name), presence, world.Time);
@@ -105,7 +117,30 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
 
     void IDurableOwner.Visible(Publication[] publications) => Stream(publications);
 
-    void IDurableOwner.End() => DeactivateOnIdle();
+    void IDurableOwner.End() => End();
+
+    // In a turn of its own.
+    void IHostedOwner.Detached(SiloAddress frontEnd) => GrainContext.Scheduler.QueueAction(() => Detached(frontEnd));
+
+    // Where nobody is attached each publish puts off this activation's end, which is for turns; a durable channel answers later anyway.
+    PublishResult[]? IHostedOwner.TryPublish(PublicationDraft[] batch)
+    {
+        if (_isPublishingHere || _durable is not null || batch.Length > MaxBatch)
+            return null;
+        _isPublishingHere = true;
+        try
+        {
+            lock (_turn)
+            {
+                var isMine = !_isClosed && _isKnown && _hosted!.Attachments.Current.Length > 0 && _calledAt != 0 && world.Time.GetElapsedTime(_calledAt) < TrustInPlace;
+                return isMine && world.Pulse.IsCertain ? PublishNow(batch) : null;
+            }
+        }
+        finally
+        {
+            _isPublishingHere = false;
+        }
+    }
 
     /// <inheritdoc />
     public ValueTask<PublishResult[]> Publish(PublicationDraft[] batch, CancellationToken cancellationToken = default)
@@ -121,16 +156,29 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         if (batch.Length > MaxBatch || !world.Pulse.IsCertain || cancellationToken.IsCancellationRequested)
             return new(Refuse(batch, PublishRefusal.NotAccepted));
 
-        _hasTold = true;
         if (_durable is not null)
+        {
+            _hasTold = true;
             return _durable.Publish(batch);
+        }
+        lock (_turn)
+        {
+            _calledAt = world.Time.GetTimestamp();
+            var results = PublishNow(batch);
+            if (_hosted!.Attachments.Current.Length == 0)
+                KeepAlive();
+            return new(results);
+        }
+    }
+
+    private PublishResult[] PublishNow(PublicationDraft[] batch)
+    {
+        _hasTold = true;
         var numbered = _sequence.Number(batch);
         _sequence.Keep(numbered);
         if (numbered.Publications.Length > 0)
             Stream(numbered.Publications);
-        if (_hosted!.Attachments.Current.Length == 0)
-            KeepAlive();
-        return new(numbered.Results);
+        return numbered.Results;
     }
 
     /// <inheritdoc />
@@ -151,10 +199,13 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     {
         if (isSuperseded)
             return new AttachReply(true, default, world.Silo.SiloAddress, _isRecoverable);
-        _hasTold = true;
-        var invitedAt = world.Table.Attach(_hosted!, attachment.FrontEnd, attachment.Number);
-        KeepAlive();
-        return new AttachReply(false, _sequence.Position, world.Silo.SiloAddress, _isRecoverable, invitedAt);
+        lock (_turn)
+        {
+            _hasTold = true;
+            var invitedAt = world.Table.Attach(_hosted!, attachment.FrontEnd, attachment.Number);
+            KeepAlive();
+            return new AttachReply(false, _sequence.Position, world.Silo.SiloAddress, _isRecoverable, invitedAt);
+        }
     }
 
     /// <inheritdoc />
@@ -162,17 +213,23 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     {
         if (EndIfRefused())
             return default;
-        world.Table.Detach(_hosted!, frontEnd, number);
-        Detached(frontEnd);
+        lock (_turn)
+        {
+            world.Table.Detach(_hosted!, frontEnd, number);
+            Detached(frontEnd);
+        }
         return default;
     }
 
     // Its members end with its attachment, unless it has attached again meanwhile.
     private void Detached(SiloAddress frontEnd)
     {
-        if (_presence is not null && !IsAttached(frontEnd))
-            Tell(_presence.Forget(frontEnd));
-        KeepAlive();
+        lock (_turn)
+        {
+            if (_presence is not null && !IsAttached(frontEnd))
+                Tell(_presence.Forget(frontEnd));
+            KeepAlive();
+        }
     }
 
     private bool IsAttached(SiloAddress frontEnd) => Array.Exists(_hosted!.Attachments.Current, attached => attached.FrontEnd.Address.Equals(frontEnd));
@@ -194,8 +251,11 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     {
         if (isSuperseded)
             return new HistoryPage(true, default, [], false);
-        _hasTold = true;
-        return _sequence.Read(request, world.Limits);
+        lock (_turn)
+        {
+            _hasTold = true;
+            return _sequence.Read(request, world.Limits);
+        }
     }
 
     /// <inheritdoc />
@@ -204,8 +264,11 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         ThrowIfRefused();
         if (_durable is not null)
             await _durable.WhenOpen();
-        _hasTold = true;
-        return _sequence.Position;
+        lock (_turn)
+        {
+            _hasTold = true;
+            return _sequence.Position;
+        }
     }
 
     /// <inheritdoc />
@@ -215,10 +278,13 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         _hasTold = true;
         if (_durable is not null)
             await _durable.Erase();
-        else
-            _sequence.Erase();
-        _hosted!.Begins(_sequence.Position, _sequence.HistoryCount);
-        return _sequence.Position;
+        lock (_turn)
+        {
+            if (_durable is null)
+                _sequence.Erase();
+            _hosted!.Begins(_sequence.Position, _sequence.HistoryCount);
+            return _sequence.Position;
+        }
     }
 
     /// <inheritdoc />
@@ -226,9 +292,12 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     {
         if (EndIfRefused() || !IsAttached(announcement.FrontEnd))
             return new(new PresenceReply(PresenceVerdict.NotAttached));
-        var reply = Presence.Take(announcement, out var change);
-        Tell(change);
-        return new(reply);
+        lock (_turn)
+        {
+            var reply = Presence.Take(announcement, out var change);
+            Tell(change);
+            return new(reply);
+        }
     }
 
     /// <inheritdoc />
@@ -274,6 +343,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     /// </remarks>
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
+        Close();
         if (_durable is not null)
             await _durable.Stop();
         if (reason.ReasonCode != DeactivationReasonCode.ShuttingDown || !_hasTold)
@@ -306,9 +376,23 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     /// <summary>The activation has ended: it has moved, or its front-ends are told.</summary>
     public void Dispose()
     {
+        Close();
         if (_hosted is not null)
             world.Table.Remove(_hosted);
         _move?.Dispose();
+    }
+
+    private void End()
+    {
+        Close();
+        DeactivateOnIdle();
+    }
+
+    // From here on what it has does not change: Orleans sends every call to the next activation, and this one's silo must not know better.
+    private void Close()
+    {
+        lock (_turn)
+            _isClosed = true;
     }
 
     // One too many for this silo now. It ends with its first call, which learns so: had it ended when it began, its callers would be handed on to the next
@@ -372,14 +456,17 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         if (seen <= _sequence.Epoch)
             return false;
         world.Epochs.Shown(seen);
-        if (!_hasTold)
+        lock (_turn)
         {
-            _sequence.Epoch = world.Epochs.Next();
-            _hosted!.Begins(_sequence.Position, 0);
-            return false;
+            if (!_hasTold)
+            {
+                _sequence.Epoch = world.Epochs.Next();
+                _hosted!.Begins(_sequence.Position, 0);
+                return false;
+            }
         }
         LogSuperseded(_name, _sequence.Epoch, seen);
-        DeactivateOnIdle();
+        End();
         return true;
     }
 

@@ -59,6 +59,7 @@ public static class ChannelHosting
         services.AddSingleton<OwnPatterns>();
         services.AddSingleton<IOwnPatterns>(provider => provider.GetRequiredService<OwnPatterns>());
         services.AddSingleton<AttachmentTable>();
+        services.AddSingleton<IHostedChannels>(provider => provider.GetRequiredService<AttachmentTable>());
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, BeatSender>();
         services.AddSingleton(NewPulse);
         services.TryAddSingleton<ActivationLimit>();
@@ -118,7 +119,7 @@ public static class ChannelHosting
                 provider.GetRequiredService<ILogger<DurableChannel>>())
             : null;
 
-    private static ChannelSurroundings NewSurroundings(IServiceProvider provider) => new(
+    internal static ChannelSurroundings NewSurroundings(IServiceProvider provider) => new(
         provider.GetRequiredService<ILocalSiloDetails>(),
         provider.GetRequiredService<SiloPulse>(),
         provider.GetRequiredService<ChannelNamespaces>(),

@@ -13,7 +13,7 @@ namespace OrleansNotify.Grains.Silos;
 /// <param name="time">Ages are measured on its monotonic clock.</param>
 /// <param name="patterns">Which front-ends want what by pattern.</param>
 /// <param name="watch">Is told of channels that begin and cease to have attachments; null: nobody is.</param>
-internal sealed class AttachmentTable(TimeProvider time, PatternTable patterns, IChannelWatch? watch = null)
+internal sealed class AttachmentTable(TimeProvider time, PatternTable patterns, IChannelWatch? watch = null) : IHostedChannels
 {
     /// <summary>
     /// How long an attachment is safe from <see cref="Reconcile"/>: the answer to its attach may still be under way to the front-end, which names it
@@ -74,6 +74,10 @@ internal sealed class AttachmentTable(TimeProvider time, PatternTable patterns, 
             }
         }
     }
+
+    /// <inheritdoc />
+    public PublishResult[]? TryPublish(string channel, PublicationDraft[] batch) =>
+        _channels.TryGetValue(channel, out var hosted) ? hosted.TryPublish(batch) : null;
 
     /// <summary>A channel's activation has ended here. Unless it has moved, its front-ends are told with the next beat.</summary>
     public void Remove(HostedChannel channel)

@@ -5,8 +5,8 @@ namespace OrleansNotify.Grains.Silos;
 
 /// <summary>A channel's activation on this silo, as far as others than its grain need to see it: where it stands and who is attached.</summary>
 /// <param name="name">The channel.</param>
-/// <param name="detached">Called on any thread when a front-end's attachment has ended other than by the grain's own <c>Detach</c>.</param>
-internal sealed class HostedChannel(string name, Action<SiloAddress> detached)
+/// <param name="owner">The grain's part.</param>
+internal sealed class HostedChannel(string name, IHostedOwner owner)
 {
     // Boxed, so that it is replaced as a whole; it changes only while the offset is 0.
     private object _epoch = ChannelEpoch.None;
@@ -67,7 +67,20 @@ internal sealed class HostedChannel(string name, Action<SiloAddress> detached)
     }
 
     /// <summary>A front-end's attachment has ended.</summary>
-    public void Detached(SiloAddress frontEnd) => detached(frontEnd);
+    public void Detached(SiloAddress frontEnd) => owner.Detached(frontEnd);
+
+    /// <summary>Publishes within this call, or not at all (<see cref="IHostedChannels.TryPublish"/>).</summary>
+    public PublishResult[]? TryPublish(PublicationDraft[] batch) => owner.TryPublish(batch);
+}
+
+/// <summary>What others on its silo ask of a channel's grain. Called on any thread.</summary>
+internal interface IHostedOwner
+{
+    /// <summary>A front-end's attachment has ended other than by the grain's own <c>Detach</c>.</summary>
+    void Detached(SiloAddress frontEnd);
+
+    /// <summary>Publishes within this call, or not at all (<see cref="IHostedChannels.TryPublish"/>).</summary>
+    PublishResult[]? TryPublish(PublicationDraft[] batch);
 }
 
 /// <summary>One attachment, or the invitation to one.</summary>

@@ -11,7 +11,9 @@ using Microsoft.Extensions.Logging;
 using OrleansNotify.AspNetCore.FrontEnd;
 using OrleansNotify.Benchmarks.Load.Generator;
 using OrleansNotify.Grains.Channels;
+using OrleansNotify.Grains.Silos;
 using OrleansNotify.Grains.Streaming;
+using OrleansNotify.Protocol;
 using OrleansNotify.Server.Hosting;
 using OrleansNotify.Testing;
 
@@ -19,7 +21,7 @@ namespace OrleansNotify.Benchmarks.Load;
 
 /// <summary>
 /// Where the microseconds of one publication go: one publisher and one subscriber on sockets, the server in this process, and a look at the clock at
-/// each place that can be decorated from outside: the first middleware, a filter before the grain, the way into the stream and out of it. Writes
+/// each place that can be decorated from outside: the first middleware, the way into the channel's turn, into the stream and out of it. Writes
 /// <c>results/budget.md</c>.
 /// </summary>
 internal static class BudgetMeasurement
@@ -30,14 +32,14 @@ internal static class BudgetMeasurement
     private static readonly string Channel = PostRequest.NameOf(Prefix, 0);
 
     // Two ways that part at the stream. Each ends at the client: what the server does after its last write is no part of either.
-    private static readonly Place[] ToSubscriber = [Place.Sent, Place.Request, Place.Grain, Place.Stream, Place.FrontEnd, Place.Delivered];
+    private static readonly Place[] ToSubscriber = [Place.Sent, Place.Request, Place.Turn, Place.Stream, Place.FrontEnd, Place.Delivered];
     private static readonly Place[] ToPublisher = [Place.Sent, Place.Stream, Place.Acknowledged];
 
     private enum Place
     {
         Sent,
         Request,
-        Grain,
+        Turn,
         Stream,
         FrontEnd,
         Delivered,
@@ -68,9 +70,9 @@ internal static class BudgetMeasurement
             builder.Configuration["Notify:Cluster:SiloPort"] = Ports.Free().ToString(CultureInfo.InvariantCulture);
             builder.Configuration["Notify:Cluster:GatewayPort"] = "0";
             builder.Services.AddSingleton<IStartupFilter>(stamps);
-            builder.Services.AddSingleton<IIncomingGrainCallFilter>(stamps);
             builder.Host.UseServiceProviderFactory(new LastWord(services =>
             {
+                services.AddSingleton<IHostedChannels>(all => new StampedChannels(all.GetRequiredService<AttachmentTable>(), stamps));
                 services.AddSingleton<IFrontEndStreams>(all => new StampedStreams(ActivatorUtilities.CreateInstance<FrontEndStreamWriter>(all), stamps));
                 services.AddSingleton<IFrontEnd>(all => new StampedFrontEnd(all.GetRequiredService<NotifyFrontEnd>(), stamps));
             }));
@@ -87,11 +89,11 @@ internal static class BudgetMeasurement
 
         var delivery = new Budget(
             "client's send → first middleware: kernel, Kestrel reads and parses the head",
-            "→ grain's turn: middleware, body read and checked, publisher, Orleans call",
+            "→ channel's turn: middleware, body read and checked, publisher",
             "→ stream: repeats, number, history, envelope",
             "→ front-end: at once, as nothing else is on its way on this silo",
             "→ subscriber has it: lane, cursor, encoding, outbox, write, kernel, the client wakes");
-        var answer = new Budget("client's send → stream: the first three above", "→ publisher has the answer: end of the turn, Orleans answer, body, write, kernel, the client wakes");
+        var answer = new Budget("client's send → stream: the first three above", "→ publisher has the answer: delivery to the subscriber, which comes first, end of the turn, body, write, kernel, the client wakes");
         var ended = new TaskCompletionSource();
         var client = new Thread(() =>
         {
@@ -184,7 +186,7 @@ internal static class BudgetMeasurement
             server in one process on {Environment.ProcessorCount} cores. {RuntimeInformation.FrameworkDescription}. To repeat: `dotnet run -c Release --project tests/OrleansNotify.Benchmarks -- budget`.
 
             Hops and whole are of the same publications, each hop from one look at the clock to the next: the means add up, over all of them and over the slowest hundredth; p50s and p99s of hops do
-            not. The looks cost something themselves, above all the filter before the grain.
+            not. The looks cost something themselves.
             """);
         foreach (var (title, whole, budget) in (IEnumerable<(string, string, Budget)>)[("To the subscriber", "send → subscriber has it", delivery), ("To the publisher", "send → publisher has the answer", answer)])
         {
@@ -203,7 +205,7 @@ internal static class BudgetMeasurement
     }
 
     // The moments of the one publication under way, each written by one thread at a time.
-    private sealed class Stamps : IStartupFilter, IIncomingGrainCallFilter
+    private sealed class Stamps : IStartupFilter
     {
         private readonly long[] _at = new long[Enum.GetValues<Place>().Length];
 
@@ -233,12 +235,15 @@ internal static class BudgetMeasurement
             });
             next(app);
         };
+    }
 
-        public Task Invoke(IIncomingGrainCallContext context)
+    private sealed class StampedChannels(IHostedChannels channels, Stamps stamps) : IHostedChannels
+    {
+        public PublishResult[]? TryPublish(string channel, PublicationDraft[] batch)
         {
-            if (context.Grain is ChannelGrain && context.MethodName == nameof(IChannelGrain.Publish))
-                Mark(Place.Grain);
-            return context.Invoke();
+            if (channel == Channel)
+                stamps.Mark(Place.Turn);
+            return channels.TryPublish(channel, batch);
         }
     }
 

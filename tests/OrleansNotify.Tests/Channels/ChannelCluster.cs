@@ -80,6 +80,9 @@ internal sealed class ChannelSilo(InProcessSiloHandle handle)
 
     public AttachmentTable Table { get; } = handle.ServiceProvider.GetRequiredService<AttachmentTable>();
 
+    /// <summary>As its publishers have it.</summary>
+    public IHostedChannels Here { get; } = handle.ServiceProvider.GetRequiredService<IHostedChannels>();
+
     /// <summary>A channel as this silo calls it.</summary>
     public IChannelGrain Channel(string name) => handle.ServiceProvider.GetRequiredService<IGrainFactory>().GetGrain<IChannelGrain>(name);
 

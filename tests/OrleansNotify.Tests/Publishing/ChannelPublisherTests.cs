@@ -13,6 +13,7 @@ namespace OrleansNotify.Tests.Publishing;
 public sealed class ChannelPublisherTests : IDisposable
 {
     private readonly ScriptedChannels _channels = new();
+    private readonly HereChannels _here = new();
     private readonly FakeTimeProvider _time = new();
     private readonly NotifyMetrics _metrics = TestMetrics.Create();
     private readonly ChannelPublisher _publisher;
@@ -20,7 +21,7 @@ public sealed class ChannelPublisherTests : IDisposable
     public ChannelPublisherTests()
     {
         var namespaces = new ChannelNamespaces { Namespaces = { ["durable"] = new NamespaceOptions { Class = ChannelClass.Durable } } };
-        _publisher = new ChannelPublisher(_channels, namespaces, _metrics, _time, NullLogger<ChannelPublisher>.Instance);
+        _publisher = new ChannelPublisher(_channels, namespaces, _metrics, _time, NullLogger<ChannelPublisher>.Instance, _here);
     }
 
     public void Dispose() => _publisher.Dispose();
@@ -40,6 +41,94 @@ public sealed class ChannelPublisherTests : IDisposable
         Assert.Equal(Enumerable.Range(1, 300).Select(n => (ulong)n), results.Select(r => r.Position.Offset));
         Assert.Equal(Enumerable.Range(0, 300), _channels.Calls.SelectMany(c => c.Items).Select(NumberIn));
         Assert.Equal(300, _metrics.TotalPublished);
+    }
+
+    [Fact]
+    public async Task What_lives_here_is_published_within_the_call_and_the_rest_by_its_grain()
+    {
+        _here.Answer = (channel, items) => channel == "here" ? _channels.Number(channel, items) : null;
+
+        var here = _publisher.Publish("here", Draft("1"));
+
+        Assert.True(here.IsCompleted);
+        Assert.Equal(1UL, (await here).Position.Offset);
+        Assert.Empty(_channels.Calls);
+        Assert.False(_publisher.IsSweeping);
+        Assert.Equal(1UL, (await Publish("there", 1)).Position.Offset);
+        Assert.Equal("there", Assert.Single(_channels.Calls).Channel);
+        Assert.Equal((2, 0), (_metrics.TotalPublished, _publisher.Lanes));
+    }
+
+    [Fact]
+    public async Task Whoever_published_here_goes_on_at_once_although_others_wait_behind()
+    {
+        Task<PublishResult>[] behind = [];
+        var published = new List<int>();
+        _here.Answer = (channel, items) =>
+        {
+            lock (published)
+                published.AddRange(items.Select(NumberIn));
+            if (behind.Length == 0)
+                behind = [Publish(channel, 2), Publish(channel, 3)];
+            return _channels.Number(channel, items);
+        };
+
+        var first = _publisher.Publish("a", Draft("1"));
+
+        Assert.True(first.IsCompleted);
+        Assert.Equal([2UL, 3UL], (await Task.WhenAll(behind)).Select(r => r.Position.Offset));
+        Assert.Equal([1, 2, 3], published);
+        await Until.Equal(0, "lanes", () => _publisher.Lanes);
+    }
+
+    [Fact]
+    public async Task What_is_collected_travels_together_and_not_before_it_is_sent()
+    {
+        List<PublishCall> calls = [];
+        var answers = Enumerable.Range(1, 6).Select(n => _publisher.Collect(n % 2 == 0 ? "even" : "odd", Draft($"{n}"), calls).AsTask()).ToArray();
+        Assert.Empty(_channels.Calls);
+
+        _publisher.Send(calls);
+
+        Assert.Equal([1UL, 1UL, 2UL, 2UL, 3UL, 3UL], (await Task.WhenAll(answers)).Select(r => r.Position.Offset));
+        Assert.Equal([("odd", "1,3,5"), ("even", "2,4,6")], _channels.Calls.Select(c => (c.Channel, string.Join(',', c.Items.Select(NumberIn)))));
+        await Until.Equal(0, "lanes", () => _publisher.Lanes);
+    }
+
+    [Fact]
+    public void Soon_after_some_were_answered_together_the_first_waits_for_the_others()
+    {
+        const long Rush = 1000;
+        var lanes = new ChannelLanes(Rush);
+        var first = Add(0)!;
+        Assert.Single(first.Items);
+        Assert.Null(Add(1));
+        Assert.Null(Add(2));
+        Assert.False(lanes.TryEnd(first)); // two wait behind it
+        Assert.True(lanes.TryComplete(first, 4, out var both));
+        Assert.Equal(2, both!.Items.Length);
+        var gathering = lanes.TryGather(both, 5)!;
+        Assert.True(lanes.TryComplete(gathering.Call, 6, out var none));
+        Assert.Null(none);
+
+        var collecting = Add(Rush + 4)!;
+        Assert.Empty(collecting.Items);
+        Assert.Null(Add(Rush + 4));
+        Assert.True(lanes.TryComplete(collecting, Rush + 4, out both));
+        Assert.Equal(2, both!.Items.Length);
+        Assert.True(lanes.TryEnd(both));
+
+        var alone = Add(Rush + 5)!;
+        Assert.Single(alone.Items);
+        Assert.True(lanes.TryEnd(alone));
+        Assert.False(lanes.TryEnd(alone)); // it is gone
+        Assert.Equal(0, lanes.Count);
+
+        PublishCall? Add(long at)
+        {
+            Assert.True(lanes.TryAdd("a", new PendingPublication(Draft("1"), at), isOfMany: false, out var call));
+            return call;
+        }
     }
 
     [Fact]
@@ -94,11 +183,14 @@ public sealed class ChannelPublisherTests : IDisposable
     [Fact]
     public async Task Nothing_ticks_while_no_call_is_under_way_and_the_next_one_has_its_deadline_all_the_same()
     {
-        var hung = new TaskCompletionSource<PublishResult[]>();
-        _channels.Answer = (place, channel, items) => place == 1 ? new(hung.Task) : new(_channels.Number(channel, items));
-        Assert.False(_publisher.IsSweeping);
-        await Publish("a", 1);
+        var (called, hung) = (new TaskCompletionSource<PublishResult[]>(), new TaskCompletionSource<PublishResult[]>());
+        _channels.Answer = (place, channel, items) => place switch { 0 => new(_channels.Number(channel, items)), 1 => new(called.Task), _ => new(hung.Task) };
+        await Publish("a", 0);
+        Assert.False(_publisher.IsSweeping); // answered within the call
+        var first = Publish("a", 1);
         Assert.True(_publisher.IsSweeping);
+        called.SetResult(_channels.Number("a", [Draft("1")]));
+        await first;
         _time.Advance(TimeSpan.FromMilliseconds(250));
         Assert.False(_publisher.IsSweeping);
 
@@ -300,7 +392,7 @@ public sealed class ChannelPublisherTests : IDisposable
         })));
 
         Assert.Equal(32_000, _metrics.TotalPublished);
-        Assert.Equal(0, _publisher.Lanes);
+        await Until.Equal(0, "lanes", () => _publisher.Lanes);
     }
 
     [Fact]
@@ -387,4 +479,12 @@ public sealed class ChannelPublisherTests : IDisposable
 
     // With a deadline of the test's own, on the real clock: an answer that never comes fails the test instead of hanging the run.
     private Task<PublishResult> Publish(string channel, int number) => _publisher.Publish(channel, Draft($"{number}")).AsTask().WaitAsync(Until.DefaultTimeout, TimeProvider.System);
+
+    // The channels that live on the publisher's silo.
+    private sealed class HereChannels : IHostedChannels
+    {
+        public Func<string, PublicationDraft[], PublishResult[]?> Answer { get; set; } = (_, _) => null;
+
+        public PublishResult[]? TryPublish(string channel, PublicationDraft[] batch) => Answer(channel, batch);
+    }
 }

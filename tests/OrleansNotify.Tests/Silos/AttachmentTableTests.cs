@@ -63,7 +63,7 @@ public sealed class AttachmentTableTests
     [Fact]
     public void A_channel_that_comes_with_its_front_ends_was_occupied_all_the_time_and_one_that_goes_with_them_still_is()
     {
-        var come = new HostedChannel("come", _ => { });
+        var come = new HostedChannel("come", new Owner(_ => { }));
         _table.Add(come, [new MovedFrontEnd(FrontEnds.A, 7, true), new MovedFrontEnd(FrontEnds.B, 3, false)]);
         _table.Attach(come, FrontEnds.B, 4);
         var gone = Channel("gone");
@@ -235,7 +235,7 @@ public sealed class AttachmentTableTests
     [Fact]
     public void A_moved_channel_brings_its_front_ends_and_the_first_beat_tells_them_where_it_is()
     {
-        var channel = new HostedChannel("a", _ => { });
+        var channel = new HostedChannel("a", new Owner(_ => { }));
         channel.Begins(new ChannelPosition(Epoch, 9), 3);
         _table.Add(channel, [new MovedFrontEnd(FrontEnds.A, 5, true), new MovedFrontEnd(FrontEnds.B, 6, false)]);
         _table.Attach(channel, FrontEnds.B, 6); // overtaken by its detach
@@ -358,7 +358,7 @@ public sealed class AttachmentTableTests
 
     private HostedChannel Channel(string name)
     {
-        var channel = new HostedChannel(name, frontEnd => _detached.Add((name, frontEnd)));
+        var channel = new HostedChannel(name, new Owner(frontEnd => _detached.Add((name, frontEnd))));
         channel.Begins(new ChannelPosition(Epoch, 0), 0);
         _table.Add(channel, []);
         return channel;
@@ -371,6 +371,13 @@ public sealed class AttachmentTableTests
         _beats.Add((frontEnd, envelope.Beat!));
         return true;
     });
+
+    private sealed class Owner(Action<SiloAddress> detached) : IHostedOwner
+    {
+        public void Detached(SiloAddress frontEnd) => detached(frontEnd);
+
+        public PublishResult[]? TryPublish(PublicationDraft[] batch) => throw new NotSupportedException();
+    }
 
     private sealed class Watched : IChannelWatch
     {

@@ -1,0 +1,180 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using OrleansNotify.Grains.Channels;
+using OrleansNotify.Grains.Silos;
+using OrleansNotify.Grains.Streaming;
+using OrleansNotify.Protocol;
+
+namespace OrleansNotify.Tests.Channels;
+
+/// <summary>What a silo's own publishers publish without a message is as if it had come by one.</summary>
+public sealed class HostedChannelsTests
+{
+    private const string Name = "here";
+
+    [Fact]
+    public async Task It_is_numbered_kept_and_streamed_among_all_others()
+    {
+        await using var cluster = await ChannelCluster.StartAsync();
+        var silo = cluster.Silos[0];
+        var channel = await silo.Host(Name, FrontEnds.A.Attach());
+        var first = (await channel.Publish([Some.Draft("1")])).Single();
+
+        var here = silo.Here.TryPublish(Name, [Some.Draft("2", "k"), Some.Draft("3")])!;
+
+        Assert.Equal([2UL, 3UL], here.Select(r => r.Position.Offset));
+        Assert.Equal(first.Position.Epoch, here[0].Position.Epoch);
+        Assert.Equal([1UL, 2UL, 3UL], silo.Streams.OffsetsTo(FrontEnds.A, Name)); // before it returns
+        Assert.Equal(4UL, (await channel.Publish([Some.Draft("4")])).Single().Position.Offset);
+        Assert.Equal(here[0] with { Repeated = true }, silo.Here.TryPublish(Name, [Some.Draft("2", "k")])!.Single());
+        Assert.Equal(PublishRefusal.KeyReused, silo.Here.TryPublish(Name, [Some.Draft("other", "k")])!.Single().Refusal);
+        var page = await channel.Read(new HistoryRequest(0, ulong.MaxValue, 10, false, default));
+        Assert.Equal(["1", "2", "3", "4"], page.Publications.Select(p => p.Text()));
+        Assert.Equal(4UL, silo.Table.List(null, 1).Single().Position.Offset);
+    }
+
+    [Fact]
+    public async Task What_is_not_known_to_be_this_silos_to_publish_goes_to_the_grain()
+    {
+        await using var cluster = await ChannelCluster.StartAsync(2);
+        var (silo, other) = (cluster.Silos[0], cluster.Silos[1]);
+        PublicationDraft[] batch = [Some.Draft()];
+        Assert.Null(silo.Here.TryPublish(Name, batch)); // has not come to life
+        var channel = await silo.Host(Name, FrontEnds.A.Attach());
+        Assert.Null(silo.Here.TryPublish(Name, batch)); // no publisher has found it here through Orleans
+        await channel.Publish(batch);
+        Assert.Equal(2UL, silo.Here.TryPublish(Name, batch)!.Single().Position.Offset);
+        Assert.Null(other.Here.TryPublish(Name, batch)); // lives elsewhere
+        Assert.Null(silo.Here.TryPublish(Name, [.. Enumerable.Repeat(batch[0], ChannelGrain.MaxBatch + 1)]));
+
+        await channel.Detach(FrontEnds.A, 1);
+        Assert.Null(silo.Here.TryPublish(Name, batch)); // each publish puts its end off
+        await channel.Attach(FrontEnds.A.Attach(2));
+        Assert.Equal(3UL, silo.Here.TryPublish(Name, batch)!.Single().Position.Offset);
+
+        var seen = new ChannelEpoch(long.MaxValue, 0, 0);
+        Assert.True((await channel.Attach(FrontEnds.B.Attach(1, seen))).Superseded);
+        Assert.Null(silo.Here.TryPublish(Name, batch)); // it ends
+    }
+
+    [Fact]
+    public async Task Ten_seconds_after_the_last_call_through_Orleans_another_activation_may_have_taken_its_place()
+    {
+        var time = new FakeTimeProvider();
+        await using var cluster = await ChannelCluster.StartAsync(configure: silo => silo.Services.AddSingleton(services => ChannelHosting.NewSurroundings(services) with { Time = time }));
+        var silo = cluster.Silos[0];
+        var channel = await silo.Host(Name, FrontEnds.A.Attach());
+        PublicationDraft[] batch = [Some.Draft()];
+        await channel.Publish(batch);
+
+        time.Advance(TimeSpan.FromSeconds(9.9));
+        Assert.Equal(2UL, silo.Here.TryPublish(Name, batch)!.Single().Position.Offset); // proves nothing
+        time.Advance(TimeSpan.FromSeconds(0.1));
+        Assert.Null(silo.Here.TryPublish(Name, batch));
+
+        await channel.Publish(batch);
+        Assert.Equal(4UL, silo.Here.TryPublish(Name, batch)!.Single().Position.Offset);
+    }
+
+    [Fact]
+    public async Task A_silo_that_stood_still_leaves_the_answer_to_the_grain()
+    {
+        var time = new FakeTimeProvider();
+        var status = new TaskCompletionSource<SiloStatus>();
+        using var pulse = new SiloPulse(_ => status.Task, time, NullLogger<SiloPulse>.Instance);
+        await using var cluster = await ChannelCluster.StartAsync(configure: silo => silo.Services.AddSingleton(pulse));
+        var silo = cluster.Silos[0];
+        var channel = await silo.Host(Name, FrontEnds.A.Attach());
+        PublicationDraft[] batch = [Some.Draft()];
+        await channel.Publish(batch);
+
+        time.Advance(SiloPulse.MaxPause + SiloPulse.Period);
+
+        Assert.Null(silo.Here.TryPublish(Name, batch));
+        Assert.Equal(PublishRefusal.NotAccepted, (await channel.Publish(batch)).Single().Refusal);
+    }
+
+    [Fact]
+    public async Task A_fan_out_that_publishes_takes_the_way_through_Orleans()
+    {
+        await using var cluster = await ChannelCluster.StartAsync(configure: silo => silo.Services.AddSingleton<IFrontEndStreams, PublishingStreams>());
+        var silo = cluster.Silos[0];
+        var streams = (PublishingStreams)silo.Handle.ServiceProvider.GetRequiredService<IFrontEndStreams>();
+        var channel = await silo.Host(Name, FrontEnds.A.Attach());
+        await channel.Publish([Some.Draft()]);
+
+        streams.Publish = () => silo.Here.TryPublish(Name, [Some.Draft()]);
+        Assert.Equal(2UL, silo.Here.TryPublish(Name, [Some.Draft()])!.Single().Position.Offset);
+
+        Assert.Equal([null], streams.Answers);
+        Assert.Equal(2UL, (await channel.GetPosition()).Offset);
+        streams.Publish = null;
+        Assert.NotNull(silo.Here.TryPublish(Name, [Some.Draft()])); // the thread may publish again
+    }
+
+    [Fact]
+    public async Task From_many_threads_and_through_Orleans_at_once_every_offset_is_given_once_and_streamed_in_order()
+    {
+        const int Threads = 4, Each = 2_000;
+        await using var cluster = await ChannelCluster.StartAsync(settings: ("Namespaces:default:HistorySize", "10000"));
+        var silo = cluster.Silos[0];
+        var channel = await silo.Host(Name, FrontEnds.A.Attach());
+        await channel.Publish([Some.Draft("first")]);
+
+        var publishing = Enumerable.Range(0, Threads).Select(thread => Task.Run(() => Enumerable.Range(0, Each)
+            .Select(n => silo.Here.TryPublish(Name, [Some.Draft($"{thread}-{n}")])!.Single().Position.Offset).ToArray())).ToList();
+        var calls = Task.Run(async () =>
+        {
+            List<ulong> given = [];
+            for (var number = 2; !publishing.TrueForAll(p => p.IsCompleted); number++)
+            {
+                given.Add((await channel.Publish([Some.Draft($"grain-{number}")])).Single().Position.Offset);
+                var attached = await channel.Attach(FrontEnds.B.Attach(number));
+                Assert.True(attached.Position.Offset >= given[^1]);
+            }
+            return given.ToArray();
+        });
+
+        ulong[] offsets = [1, .. (await Task.WhenAll(publishing)).SelectMany(o => o), .. await calls];
+        Assert.Equal(Enumerable.Range(1, offsets.Length).Select(n => (ulong)n), offsets.Order());
+        Assert.Equal(Enumerable.Range(1, offsets.Length).Select(n => (ulong)n), silo.Streams.OffsetsTo(FrontEnds.A, Name));
+    }
+
+    [Fact]
+    public async Task Nothing_published_while_the_channel_moves_is_left_behind()
+    {
+        await using var cluster = await ChannelCluster.StartAsync(2, null, ("Namespaces:default:HistorySize", "10000"));
+        var (stays, host) = (cluster.Silos[0], cluster.Silos[1]);
+        var channel = await host.Host(Name, FrontEnds.A.Attach());
+        await channel.Publish([Some.Draft("first")]);
+        var publisher = Task.Run(() =>
+        {
+            List<string> published = ["first"];
+            while (host.Here.TryPublish(Name, [Some.Draft($"{published.Count}")]) is not null)
+                published.Add($"{published.Count}");
+            return published;
+        });
+
+        await cluster.StopAsync(host);
+
+        var all = await publisher;
+        var page = await stays.Channel(Name).Read(new HistoryRequest(0, ulong.MaxValue, 300, true, default));
+        Assert.Equal((ulong)all.Count, page.Position.Offset);
+        Assert.Equal(all.TakeLast(page.Publications.Length).Reverse(), page.Publications.Select(p => p.Text()));
+    }
+
+    private sealed class PublishingStreams : IFrontEndStreams
+    {
+        public Func<PublishResult[]?>? Publish { get; set; }
+
+        public List<PublishResult[]?> Answers { get; } = [];
+
+        public bool TryWrite(SiloAddress frontEnd, StreamEnvelope envelope)
+        {
+            if (envelope.Publications is not null && Publish is not null)
+                Answers.Add(Publish());
+            return true;
+        }
+    }
+}
