@@ -6,7 +6,7 @@ using OrleansNotify.Benchmarks.Micro;
 Verb[] verbs =
 [
     new("load", "[options]", "our server beside SignalR and two bare Kestrel broadcasters: speed, memory, how cost grows → load.md and plots; load --help", "20 minutes", LoadMeasurement.RunAsync),
-    new("scale", "[rounds]", "100,000 channels, two silos, clients that do not read, a hot channel, standing still → scale.md", "15 minutes", ScaleMeasurement.RunAsync),
+    new("scale", "[rounds [parts]]", "100,000 channels, two silos, clients that do not read, a hot channel, standing still → scale.md", "15 minutes", ScaleMeasurement.RunAsync),
     new("budget", "[seconds]", "where the microseconds of one publication go → budget.md", "15 s", BudgetMeasurement.RunAsync),
     new("micro", "[options]", "one piece of code beside a baseline, with allocations → micro.md; with options BenchmarkDotNet's, and nothing is written", "6 minutes", MicroMeasurement.RunAsync),
     new("streams", "[rounds]", "our stream provider beside explicit subscription and Orleans' memory streams → streams.md", "6 minutes", Done(StreamsMeasurement.RunAsync)),

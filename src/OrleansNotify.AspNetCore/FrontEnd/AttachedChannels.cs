@@ -25,7 +25,7 @@ internal sealed class AttachedChannels(TimeProvider time)
             _channels[channel] = (host, number);
             if (!_hosts.TryGetValue(host, out var state))
                 _hosts[host] = state = new HostState { HeardAt = time.GetTimestamp() };
-            state.Channels.Add(channel);
+            state.Channels++;
             state.Hash ^= AttachmentHash.Of(channel, number);
         }
     }
@@ -41,14 +41,14 @@ internal sealed class AttachedChannels(TimeProvider time)
     public string[] On(SiloAddress host)
     {
         lock (_lock)
-            return _hosts.TryGetValue(host, out var state) ? [.. state.Channels] : [];
+            return [.. _channels.Where(channel => channel.Value.Host.Equals(host)).Select(channel => channel.Key)];
     }
 
     /// <summary>The list to exchange with a silo.</summary>
     public AttachedChannel[] ListFor(SiloAddress host)
     {
         lock (_lock)
-            return _hosts.TryGetValue(host, out var state) ? [.. state.Channels.Select(c => new AttachedChannel(c, _channels[c].Number))] : [];
+            return [.. _channels.Where(channel => channel.Value.Host.Equals(host)).Select(channel => new AttachedChannel(channel.Key, channel.Value.Number))];
     }
 
     /// <summary>Takes note of a beat.</summary>
@@ -68,7 +68,7 @@ internal sealed class AttachedChannels(TimeProvider time)
             if (missed)
                 return BeatVerdict.Missed;
             // Once may be an attach or detach under way; twice is a difference.
-            var fits = beat.Attached == state.Channels.Count && beat.AttachedHash == state.Hash;
+            var fits = beat.Attached == state.Channels && beat.AttachedHash == state.Hash;
             state.Misfits = fits ? 0 : state.Misfits + 1;
             return state.Misfits >= 2 ? BeatVerdict.Differs : BeatVerdict.Fits;
         }
@@ -79,7 +79,7 @@ internal sealed class AttachedChannels(TimeProvider time)
     {
         lock (_lock)
         {
-            SiloAddress[] silent = [.. _hosts.Where(h => h.Value.Channels.Count > 0 && time.GetElapsedTime(h.Value.HeardAt) > Silence).Select(h => h.Key)];
+            SiloAddress[] silent = [.. _hosts.Where(h => h.Value.Channels > 0 && time.GetElapsedTime(h.Value.HeardAt) > Silence).Select(h => h.Key)];
             foreach (var host in silent)
                 _hosts[host].HeardAt = time.GetTimestamp();
             return silent;
@@ -90,15 +90,15 @@ internal sealed class AttachedChannels(TimeProvider time)
     {
         if (!_channels.Remove(channel, out var known) || !_hosts.TryGetValue(known.Host, out var state))
             return;
-        state.Channels.Remove(channel);
+        state.Channels--;
         state.Hash ^= AttachmentHash.Of(channel, known.Number);
-        if (state.Channels.Count == 0)
+        if (state.Channels == 0)
             state.Misfits = 0;
     }
 
     private sealed class HostState
     {
-        public HashSet<string> Channels { get; } = new(StringComparer.Ordinal);
+        public int Channels { get; set; }
         public ulong Hash { get; set; }
         public long Sequence { get; set; }
         public long HeardAt { get; set; }

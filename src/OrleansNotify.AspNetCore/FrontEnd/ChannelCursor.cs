@@ -13,7 +13,8 @@ internal sealed class ChannelCursor
     private const int MaxHeld = 1000;
     private const int MaxHeldBytes = 1 << 20;
 
-    private readonly SortedDictionary<ulong, Publication> _held = [];
+    // Null where nothing is held: most channels never hold anything.
+    private SortedDictionary<ulong, Publication>? _held;
     private int _heldBytes;
 
     /// <summary>The epoch followed; <see cref="ChannelEpoch.None"/> before the first attach.</summary>
@@ -29,13 +30,13 @@ internal sealed class ChannelCursor
     public ChannelPosition Position => new(Epoch, Offset);
 
     /// <summary>Whether something is held behind a hole.</summary>
-    public bool HasHole => IsPlaced && _held.Count > 0;
+    public bool HasHole => IsPlaced && _held is not null;
 
     /// <summary>The lowest offset held; null: none is.</summary>
-    public ulong? FirstHeld => _held.Count > 0 ? _held.Keys.First() : null;
+    public ulong? FirstHeld => _held?.Keys.First();
 
     /// <summary>Whether a batch goes on exactly where the cursor stands, and nothing else waits.</summary>
-    public bool IsNext(ChannelPublications batch) => IsPlaced && _held.Count == 0 && batch.Epoch == Epoch && batch.Items[0].Offset == Offset + 1;
+    public bool IsNext(ChannelPublications batch) => IsPlaced && _held is null && batch.Epoch == Epoch && batch.Items[0].Offset == Offset + 1;
 
     /// <summary>Takes what the stream brought.</summary>
     /// <param name="batch">Consecutive publications.</param>
@@ -48,8 +49,7 @@ internal sealed class ChannelCursor
         {
             if (IsPlaced)
                 return CursorVerdict.HigherEpoch;
-            _held.Clear();
-            _heldBytes = 0;
+            Drop();
             Epoch = batch.Epoch;
         }
         foreach (var publication in batch.Items)
@@ -63,10 +63,7 @@ internal sealed class ChannelCursor
     public void Place(ChannelPosition position, List<Publication> deliver)
     {
         if (position.Epoch != Epoch)
-        {
-            _held.Clear();
-            _heldBytes = 0;
-        }
+            Drop();
         Epoch = position.Epoch;
         Offset = position.Offset;
         IsPlaced = true;
@@ -76,8 +73,7 @@ internal sealed class ChannelCursor
     /// <summary>Follows a higher epoch from its beginning; what was held of the old one is dropped.</summary>
     public void Follow(ChannelEpoch epoch)
     {
-        _held.Clear();
-        _heldBytes = 0;
+        Drop();
         Epoch = epoch;
         Offset = 0;
         IsPlaced = true;
@@ -108,15 +104,21 @@ internal sealed class ChannelCursor
             Offset = publication.Offset;
             deliver.Add(publication);
         }
-        else if (_held.Count < MaxHeld && _heldBytes + publication.Data.Length <= MaxHeldBytes && _held.TryAdd(publication.Offset, publication))
+        else if (_heldBytes + publication.Data.Length <= MaxHeldBytes && (_held is null || _held.Count < MaxHeld) && (_held ??= []).TryAdd(publication.Offset, publication))
         {
             _heldBytes += publication.Data.Length;
         }
     }
 
+    private void Drop()
+    {
+        _held = null;
+        _heldBytes = 0;
+    }
+
     private void Release(List<Publication> deliver)
     {
-        while (_held.Count > 0)
+        while (_held is { Count: > 0 })
         {
             var (offset, publication) = _held.First();
             if (offset > Offset + 1)
@@ -129,6 +131,7 @@ internal sealed class ChannelCursor
                 deliver.Add(publication);
             }
         }
+        _held = null;
     }
 }
 

@@ -8,6 +8,19 @@ namespace OrleansNotify.AspNetCore.FrontEnd;
 // meet without gap or duplicate.
 internal sealed partial class LocalChannel
 {
+    private Joiners _joiners = Joiners.None;
+
+    // Who is not live. Most channels have such for a moment only, and nothing is kept for them in between.
+    private sealed class Joiners
+    {
+        public static readonly Joiners None = new();
+
+        // Who waits for the channel to be attached, or for who is on it.
+        public List<Subscription> Waiting { get; } = [];
+        public long WaitingSince { get; set; }
+        public List<Subscription> CatchingUp { get; } = [];
+    }
+
     /// <summary>Takes a subscription in.</summary>
     public void Join(Subscription subscription)
     {
@@ -16,9 +29,7 @@ internal sealed partial class LocalChannel
         _idleSince = 0;
         if (!_cursor.IsPlaced || !CanWatch(subscription))
         {
-            if (_waiting.Count == 0)
-                _waitingSince = world.Time.GetTimestamp();
-            _waiting.Add(subscription);
+            Wait(subscription);
             if (!_cursor.IsPlaced)
                 Attach();
             return;
@@ -105,40 +116,56 @@ internal sealed partial class LocalChannel
     {
         if (_live.Find(s => s.IsImplicit && ReferenceEquals(s.Connection, connection)) is { } live)
             Remove(live);
-        if (_waiting.Find(s => s.IsImplicit && ReferenceEquals(s.Connection, connection)) is { } waiting)
+        if (_joiners.Waiting.Find(s => s.IsImplicit && ReferenceEquals(s.Connection, connection)) is { } waiting)
             Remove(waiting);
     }
 
     private void JoinWaiting()
     {
-        if (_waiting.Count == 0)
-            return;
-        Subscription[] waiting = [.. _waiting];
-        _waiting.Clear();
-        foreach (var subscription in waiting)
+        foreach (var subscription in TakeWaiting())
             Join(subscription);
     }
 
     private void JoinAgain(Subscription subscription)
     {
-        _catchingUp.Remove(subscription);
+        _joiners.CatchingUp.Remove(subscription);
         subscription.State = SubscriptionState.Joining;
-        subscription.DropHeld();
+        subscription.CatchUp = null;
         subscription.Has = subscription.Told = 0;
-        if (_waiting.Count == 0)
-            _waitingSince = world.Time.GetTimestamp();
-        _waiting.Add(subscription);
+        Wait(subscription);
         Attach();
     }
 
     private void FailImpatient()
     {
-        if (_waiting.Count == 0 || world.Time.GetElapsedTime(_waitingSince) < JoinPatience)
+        if (_joiners.Waiting.Count == 0 || world.Time.GetElapsedTime(_joiners.WaitingSince) < JoinPatience)
             return;
-        Subscription[] waiting = [.. _waiting];
-        _waiting.Clear();
-        foreach (var subscription in waiting)
+        foreach (var subscription in TakeWaiting())
             Fail(subscription);
+    }
+
+    private void Wait(Subscription subscription)
+    {
+        var joiners = BeginJoining();
+        if (joiners.Waiting.Count == 0)
+            joiners.WaitingSince = world.Time.GetTimestamp();
+        joiners.Waiting.Add(subscription);
+    }
+
+    private Subscription[] TakeWaiting()
+    {
+        Subscription[] waiting = [.. _joiners.Waiting];
+        _joiners.Waiting.Clear();
+        EndJoining();
+        return waiting;
+    }
+
+    private Joiners BeginJoining() => ReferenceEquals(_joiners, Joiners.None) ? _joiners = new Joiners() : _joiners;
+
+    private void EndJoining()
+    {
+        if (_joiners.Waiting.Count == 0 && _joiners.CatchingUp.Count == 0)
+            _joiners = Joiners.None;
     }
 
     private void Fail(Subscription subscription)
@@ -160,12 +187,12 @@ internal sealed partial class LocalChannel
 
     private void GoLive(Subscription subscription)
     {
-        _catchingUp.Remove(subscription);
+        if (_joiners.CatchingUp.Remove(subscription))
+            EndJoining();
         subscription.Command = null;
-        subscription.Request = null;
-        while (subscription.Held is { Count: > 0 } held)
-            subscription.Send(held.Dequeue());
-        subscription.DropHeld();
+        while (subscription.CatchUp?.Held.TryDequeue(out var frame) == true)
+            subscription.Send(frame);
+        subscription.CatchUp = null;
         AddLive(subscription);
         subscription.Joined?.TrySetResult();
         if (subscription.Leaving is { } leaving)
@@ -199,14 +226,14 @@ internal sealed partial class LocalChannel
         {
             RemoveLive(subscription);
         }
-        else if (!_catchingUp.Remove(subscription))
+        else if (_joiners.CatchingUp.Remove(subscription) || _joiners.Waiting.Remove(subscription))
         {
-            _waiting.Remove(subscription);
+            EndJoining();
         }
         if (_asked is not null && _asked.TryGetValue(subscription.Connection, out var asked) && ReferenceEquals(asked, subscription))
             _asked.Remove(subscription.Connection);
         subscription.State = SubscriptionState.Ended;
-        subscription.DropHeld();
+        subscription.CatchUp = null;
         Exit(subscription);
         if (subscription.By is null)
             GiveBackPatterned(subscription.Connection);
@@ -226,11 +253,12 @@ internal sealed partial class LocalChannel
 
     private static void Hold(Subscription subscription, Frame frame)
     {
-        subscription.HeldBytes += frame.Bytes.Length;
-        if (subscription.HeldBytes > MaxHeldBytes)
+        var behind = subscription.CatchUp!;
+        behind.HeldBytes += frame.Bytes.Length;
+        if (behind.HeldBytes > MaxHeldBytes)
             subscription.Connection.Close(DisconnectCode.Slow, "The client reads too slowly: too much was waiting behind its history.");
         else
-            (subscription.Held ??= new()).Enqueue(frame);
+            behind.Held.Enqueue(frame);
     }
 
     private const long MaxHeldBytes = 1 << 20; // as an outbox: PROMISES, default limits

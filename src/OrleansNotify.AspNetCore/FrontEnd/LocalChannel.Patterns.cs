@@ -29,7 +29,7 @@ internal sealed partial class LocalChannel
     /// <summary>The pattern no longer counts.</summary>
     public void Exclude(PatternSubscription by)
     {
-        if (_waiting.Find(s => s.By == by) is { } recovering)
+        if (_joiners.Waiting.Find(s => s.By == by) is { } recovering)
             Remove(recovering);
         if (_patterned is null || !_patterned.TryGetValue(by.Connection, out var patterned) || !patterned.By.Remove(by))
             return;
@@ -109,7 +109,7 @@ internal sealed partial class LocalChannel
 
     // A channel that nobody asked for by its name may be forgotten when nothing comes: its grain then streams the next publication unasked again.
     private bool IsIdlePattern(TimeSpan after) =>
-        _patterned is not null && _waiting.Count == 0 && _catchingUp.Count == 0 && AllLive.All(s => s.By is not null) && world.Time.GetElapsedTime(_usedAt) >= after;
+        _patterned is not null && ReferenceEquals(_joiners, Joiners.None) && AllLive.All(s => s.By is not null) && world.Time.GetElapsedTime(_usedAt) >= after;
 
     // Whichever subscription of the connection delivers gets from here on what all of them want.
     private void Deliver(Patterned patterned)
@@ -135,5 +135,5 @@ internal sealed partial class LocalChannel
     }
 
     private Subscription? Own(Connection connection) =>
-        connection.IsSubscribed(name) ? AllLive.Concat(_catchingUp).FirstOrDefault(s => s.By is null && ReferenceEquals(s.Connection, connection)) : null;
+        connection.IsSubscribed(name) ? AllLive.Concat(_joiners.CatchingUp).FirstOrDefault(s => s.By is null && ReferenceEquals(s.Connection, connection)) : null;
 }

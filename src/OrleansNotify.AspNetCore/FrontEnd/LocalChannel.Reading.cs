@@ -15,11 +15,11 @@ internal sealed partial class LocalChannel
     public void Accept(HistoryAnswer answer)
     {
         var subscription = answer.Subscription;
-        if (subscription.State != SubscriptionState.Reading || !ReferenceEquals(subscription.Request, answer.Request))
+        if (subscription.State != SubscriptionState.Reading || subscription.CatchUp is not { } reading || !ReferenceEquals(reading.Request, answer.Request))
             return;
         if (answer.Page is not { Superseded: false } page || page.Position.Epoch < _cursor.Epoch)
         {
-            if (answer.Page is null && world.Time.GetElapsedTime(subscription.ReadingSince) > JoinPatience)
+            if (answer.Page is null && world.Time.GetElapsedTime(reading.Since) > JoinPatience)
                 Fail(subscription);
             else
                 Read(subscription, answer.Request.Request, retry: true);
@@ -31,19 +31,19 @@ internal sealed partial class LocalChannel
             return;
         }
         Deliver();
-        var at = new ChannelPosition(_cursor.Epoch, subscription.JoinedAt);
+        var at = new ChannelPosition(_cursor.Epoch, reading.JoinedAt);
         if (subscription.Command!.Recover is not { } from)
         {
             Answer(subscription, at, recovered: null, [.. Wanted(page).Take(subscription.Command.History!.Value).Reverse()]); // the page is others', too
         }
-        else if (from.Epoch == _cursor.Epoch && from.Offset > subscription.JoinedAt)
+        else if (from.Epoch == _cursor.Epoch && from.Offset > reading.JoinedAt)
         {
             if (from.Offset <= page.Position.Offset)
                 Answer(subscription, new ChannelPosition(_cursor.Epoch, from.Offset), recovered: true);
             else
                 AnswerUnrecovered(subscription);
         }
-        else if (from.Epoch == _cursor.Epoch && page.Gapless && (ulong)page.Publications.Length == subscription.JoinedAt - from.Offset)
+        else if (from.Epoch == _cursor.Epoch && page.Gapless && (ulong)page.Publications.Length == reading.JoinedAt - from.Offset)
         {
             Answer(subscription, at, recovered: true, Wanted(page));
         }
@@ -61,13 +61,12 @@ internal sealed partial class LocalChannel
         if (!retry)
         {
             subscription.State = SubscriptionState.Reading;
-            subscription.ReadingSince = world.Time.GetTimestamp();
-            subscription.JoinedAt = _cursor.Offset;
+            subscription.CatchUp = new CatchUp(_cursor.Offset, world.Time.GetTimestamp());
             if (subscription.Command!.Recover is { } from && from.Epoch == _cursor.Epoch)
                 subscription.Has = Math.Max(_cursor.Offset, from.Offset);
-            _catchingUp.Add(subscription);
+            BeginJoining().CatchingUp.Add(subscription);
         }
-        var asked = subscription.Request = new HistoryAsked(request);
+        var asked = subscription.CatchUp!.Request = new HistoryAsked(request);
         _ = Call(subscription.Connection.CatchUp);
 
         async Task Call(Task before)
@@ -105,7 +104,7 @@ internal sealed partial class LocalChannel
     private void AnswerUnrecovered(Subscription subscription)
     {
         // Joins here and now: what was held had been cut by a position that turned out to be none.
-        subscription.DropHeld();
+        subscription.CatchUp?.DropHeld();
         subscription.Has = 0;
         Answer(subscription, _cursor.Position, recovered: false);
     }

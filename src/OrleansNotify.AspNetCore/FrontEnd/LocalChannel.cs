@@ -15,11 +15,11 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
     /// <summary>A subscriber that waits longer than this for its channel, or for all silos to know its pattern, is told so (error 100, temporary) and may try again.</summary>
     public static readonly TimeSpan JoinPatience = TimeSpan.FromSeconds(15);
 
+    // Of spare lists, and of what one of them has room for: as much as is used over and over.
+    private const int MostSpare = 64;
+
     private readonly ChannelCursor _cursor = new();
-    private readonly List<Publication> _deliver = [];
-    private readonly List<Subscription> _live = [];
-    private readonly List<Subscription> _catchingUp = [];
-    private readonly List<Subscription> _waiting = [];
+    private readonly List<Subscription> _live = new(1); // as many a channel has it
 
     // Of the channels that connections are on without asking: whose own subscription replaces the unasked one.
     private readonly Dictionary<Connection, Subscription>? _asked = ChannelName.IsUnlisted(name) ? [] : null;
@@ -32,8 +32,8 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
     private bool _attaching;
     private bool _repairing;
     private int _failures;
-    private long _waitingSince;
     private long _idleSince;
+    private List<Publication>? _collected; // one of the lane's spare lists, until it is delivered
 
     /// <summary>What all channels of a front-end share.</summary>
     internal sealed record Surroundings(
@@ -48,16 +48,20 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
         EventBatch Filtered,
         Action<string, object> Post,
         Action<LocalChannel> HasDelivery,
-        int ConnectionsPerUser);
+        int ConnectionsPerUser)
+    {
+        /// <summary>Empty lists: few channels have something collected at one moment.</summary>
+        public Stack<List<Publication>> Spare { get; } = new();
+    }
 
     /// <summary>The channel.</summary>
     public string Name => name;
 
     /// <summary>How many connections a publication goes to.</summary>
-    public int Reach => ReachesEveryone ? world.Connections.Count : _liveCount + _catchingUp.Count;
+    public int Reach => ReachesEveryone ? world.Connections.Count : _liveCount + _joiners.CatchingUp.Count;
 
     /// <summary>Subscribers of any state, for the order in which channels are attached again.</summary>
-    public int Subscribers => _liveCount + _catchingUp.Count + _waiting.Count;
+    public int Subscribers => _liveCount + _joiners.CatchingUp.Count + _joiners.Waiting.Count;
 
     /// <summary>How many epochs have been followed: tells whether a connection has been told the one of now.</summary>
     public int EpochCount { get; private set; } = 1;
@@ -67,13 +71,17 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
 
     private bool ReachesEveryone { get; } = ChannelName.ReachesEveryone(name);
 
+    private List<Publication> Collecting => _collected ??= world.Spare.TryPop(out var spare) ? spare : [];
+
+    private bool HasCollected => _collected is { Count: > 0 };
+
     /// <summary>Whether a batch is simply what comes next: taking it calls no grain.</summary>
-    public bool IsNext(ChannelPublications batch) => _cursor.IsNext(batch) && _catchingUp.Count == 0;
+    public bool IsNext(ChannelPublications batch) => _cursor.IsNext(batch) && _joiners.CatchingUp.Count == 0;
 
     /// <summary>Takes what the stream brought.</summary>
     public void Accept(ChannelPublications batch)
     {
-        switch (_cursor.Accept(batch, _deliver))
+        switch (_cursor.Accept(batch, Collecting))
         {
             case CursorVerdict.HigherEpoch:
                 Follow(batch.Epoch);
@@ -84,8 +92,10 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
                 Repair();
                 break;
         }
-        if (_deliver.Count > 0)
+        if (HasCollected)
             world.HasDelivery(this);
+        else
+            Spare();
     }
 
     /// <summary>Takes a position that a beat told: everything up to it has already come through the stream, or is lost.</summary>
@@ -136,11 +146,10 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
         _recoverable = reply.Recoverable;
         world.Attached.Attached(name, reply.Host, answer.Number);
         if (!_cursor.IsPlaced)
-            _cursor.Place(PlaceFor(reply), _deliver);
+            _cursor.Place(PlaceFor(reply), Collecting);
         else if (reply.Position.Epoch > _cursor.Epoch)
             Follow(reply.Position.Epoch);
-        if (_deliver.Count > 0)
-            Deliver();
+        Deliver();
         if (_cursor.HasHole || reply.Position.Offset > _cursor.Offset)
             Repair();
         JoinWaiting();
@@ -150,34 +159,46 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
     /// <summary>Hands what was collected to the outboxes: one frame per connection, encoded once per format.</summary>
     public void Deliver()
     {
+        if (_collected is not { Count: > 0 } collected)
+        {
+            Spare();
+            return;
+        }
         var at = 0;
-        while (at < _deliver.Count)
+        while (at < collected.Count)
         {
             world.Batch.Begin(name, _cursor.Epoch);
             var bytes = 0;
             // A frame stays near one socket buffer, however much has gathered.
-            for (; at < _deliver.Count && (bytes == 0 || bytes + _deliver[at].Data.Length <= 48 << 10); at++)
+            for (; at < collected.Count && (bytes == 0 || bytes + collected[at].Data.Length <= 48 << 10); at++)
             {
-                world.Batch.Add(_deliver[at]);
-                bytes += _deliver[at].Data.Length + 128;
+                world.Batch.Add(collected[at]);
+                bytes += collected[at].Data.Length + 128;
             }
             if (_live.Count < SharedLoop.Worthwhile)
                 Deliver(0, _live.Count);
             else
                 SharedLoop.Run(_live.Count, Deliver);
-            foreach (var subscription in _catchingUp)
+            foreach (var subscription in _joiners.CatchingUp)
                 Hold(subscription);
             if (ReachesEveryone)
                 DeliverToEveryone();
             if (_filtered is not null)
                 DeliverFiltered();
         }
-        if (at > 0)
+        _usedAt = world.Time.GetTimestamp();
+        world.Metrics.PublishToWritten(world.Time.GetUtcNow() - collected[^1].PublishedAt);
+        Spare();
+    }
+
+    private void Spare()
+    {
+        if (_collected is { Capacity: <= MostSpare } collected && world.Spare.Count < MostSpare)
         {
-            _usedAt = world.Time.GetTimestamp();
-            world.Metrics.PublishToWritten(world.Time.GetUtcNow() - _deliver[^1].PublishedAt);
+            collected.Clear();
+            world.Spare.Push(collected);
         }
-        _deliver.Clear();
+        _collected = null;
     }
 
     // By several threads at once, each with subscriptions of its own; the lane waits for all of them.
@@ -229,7 +250,7 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
             if (IsToldPositions(subscription))
                 subscription.Send(subscription.Connection.Format.Position(name, _cursor.Position, recovered: false));
         }
-        foreach (var subscription in _catchingUp.ToArray())
+        foreach (var subscription in _joiners.CatchingUp.ToArray())
         {
             if (subscription.State == SubscriptionState.Reading)
                 JoinAgain(subscription); // its place was in the epoch that is over
@@ -284,7 +305,7 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
         {
             if (page.Publications.Length > 0)
                 world.Metrics.GapRepaired();
-            _cursor.Fill(page.Publications, _deliver);
+            _cursor.Fill(page.Publications, Collecting);
         }
         else
         {
@@ -307,14 +328,14 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
                 subscription.Told = lostTo;
                 subscription.Send(subscription.Connection.Format.Position(name, position, recovered: false));
             }
-            foreach (var subscription in _catchingUp.Where(IsToldPositions))
+            foreach (var subscription in _joiners.CatchingUp.Where(IsToldPositions))
             {
                 subscription.Told = lostTo;
                 Hold(subscription, subscription.Connection.Format.Position(name, position, recovered: false));
             }
         }
-        _cursor.Skip(lostTo, _deliver);
-        _cursor.Fill(page.Publications, _deliver);
+        _cursor.Skip(lostTo, Collecting);
+        _cursor.Fill(page.Publications, Collecting);
     }
 
     /// <summary>Ends the attachment if nobody has wanted the channel for a while.</summary>

@@ -66,20 +66,8 @@ internal sealed class Subscription(Connection connection, string channel, Subscr
     /// <summary>With a filter: the client knows how far the channel is up to here, by a position or an event that it had before its place among the live ones.</summary>
     public ulong Told { get; set; }
 
-    /// <summary>Live frames that wait behind history or recovery; null when none do.</summary>
-    public Queue<Frame>? Held { get; set; }
-
-    /// <summary>Bytes in <see cref="Held"/>.</summary>
-    public long HeldBytes { get; set; }
-
-    /// <summary>The cursor's offset when its place was fixed.</summary>
-    public ulong JoinedAt { get; set; }
-
-    /// <summary>The reading of history under way.</summary>
-    public HistoryAsked? Request { get; set; }
-
-    /// <summary>Timestamp of the first reading.</summary>
-    public long ReadingSince { get; set; }
+    /// <summary>Set while it reads history and catches up.</summary>
+    public CatchUp? CatchUp { get; set; }
 
     /// <summary>Set when the client left before it was joined: both replies go out once it is.</summary>
     public UnsubscribeCommand? Leaving { get; set; }
@@ -95,11 +83,32 @@ internal sealed class Subscription(Connection connection, string channel, Subscr
         else
             By.Send(frame);
     }
+}
+
+/// <summary>What a subscription has while it is on its way from its place to the present.</summary>
+/// <param name="joinedAt">The cursor's offset when its place was fixed.</param>
+/// <param name="since">Timestamp of the first reading.</param>
+internal sealed class CatchUp(ulong joinedAt, long since)
+{
+    /// <summary>The cursor's offset when its place was fixed.</summary>
+    public ulong JoinedAt => joinedAt;
+
+    /// <summary>Timestamp of the first reading.</summary>
+    public long Since => since;
+
+    /// <summary>The reading of history under way.</summary>
+    public HistoryAsked? Request { get; set; }
+
+    /// <summary>Live frames that wait behind history or recovery.</summary>
+    public Queue<Frame> Held { get; } = new();
+
+    /// <summary>Bytes in <see cref="Held"/>.</summary>
+    public long HeldBytes { get; set; }
 
     /// <summary>Lets go of the frames that waited.</summary>
     public void DropHeld()
     {
-        Held = null;
+        Held.Clear();
         HeldBytes = 0;
     }
 }

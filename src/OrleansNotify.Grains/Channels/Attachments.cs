@@ -8,8 +8,9 @@ namespace OrleansNotify.Grains.Channels;
 /// <typeparam name="TAttached">What is kept of an attachment.</typeparam>
 internal sealed class Attachments<TAttached> where TAttached : class
 {
-    // Also of detached ones: an attach sent before a detach may arrive behind it.
-    private readonly Dictionary<SiloAddress, (long Number, TAttached? Attached)> _frontEnds = [];
+    // Also of detached ones: an attach sent before a detach may arrive behind it. At most one for each silo, and mostly one: a dictionary would be the
+    // largest thing that a channel with one subscriber has.
+    private Entry[] _known = [];
     private volatile TAttached[] _current = [];
 
     /// <summary>Those attached now. Never changed, only replaced.</summary>
@@ -17,20 +18,20 @@ internal sealed class Attachments<TAttached> where TAttached : class
 
     /// <summary>Every front-end known, with the highest number seen from it and whether it is attached.</summary>
     public IEnumerable<(SiloAddress FrontEnd, long Number, bool IsAttached)> Known =>
-        _frontEnds.Select(f => (f.Key, f.Value.Number, f.Value.Attached is not null));
+        _known.Select(entry => (entry.FrontEnd, entry.Number, entry.Attached is not null));
 
     /// <summary>The attachment of a front-end, or null.</summary>
-    public TAttached? Find(SiloAddress frontEnd) => _frontEnds.GetValueOrDefault(frontEnd).Attached;
+    public TAttached? Find(SiloAddress frontEnd) => Look(frontEnd).Attached;
 
     /// <summary>Whether an attach with this number has an effect: it is higher than all seen from this front-end.</summary>
-    public bool IsNews(SiloAddress frontEnd, long number) => !_frontEnds.TryGetValue(frontEnd, out var known) || number > known.Number;
+    public bool IsNews(SiloAddress frontEnd, long number) => number > Look(frontEnd).Number;
 
     /// <summary>Puts an attachment in the place of the front-end's former one. Only if <see cref="IsNews"/>.</summary>
     /// <returns>The former one, or null.</returns>
     public TAttached? Attach(SiloAddress frontEnd, long number, TAttached attached)
     {
         var former = Find(frontEnd);
-        _frontEnds[frontEnd] = (number, attached);
+        Set(new Entry(frontEnd, number, attached));
         _current = [.. _current.Where(a => a != former), attached];
         return former;
     }
@@ -39,9 +40,10 @@ internal sealed class Attachments<TAttached> where TAttached : class
     /// <returns>What was attached, or null.</returns>
     public TAttached? Detach(SiloAddress frontEnd, long number)
     {
-        if (_frontEnds.TryGetValue(frontEnd, out var known) && known.Number > number)
+        var known = Look(frontEnd);
+        if (known.Number > number)
             return null;
-        _frontEnds[frontEnd] = (number, null);
+        Set(new Entry(frontEnd, number, null));
         if (known.Attached is not null)
             _current = [.. _current.Where(a => a != known.Attached)];
         return known.Attached;
@@ -50,7 +52,30 @@ internal sealed class Attachments<TAttached> where TAttached : class
     /// <summary>Forgets a front-end that will never call again.</summary>
     public void Forget(SiloAddress frontEnd)
     {
-        if (_frontEnds.Remove(frontEnd, out var known) && known.Attached is not null)
-            _current = [.. _current.Where(a => a != known.Attached)];
+        if (Find(frontEnd) is { } attached)
+            _current = [.. _current.Where(a => a != attached)];
+        _known = [.. _known.Where(entry => !entry.FrontEnd.Equals(frontEnd))];
     }
+
+    // Of one never heard of: the lowest number there is.
+    private Entry Look(SiloAddress frontEnd)
+    {
+        foreach (var entry in _known)
+        {
+            if (entry.FrontEnd.Equals(frontEnd))
+                return entry;
+        }
+        return new Entry(frontEnd, long.MinValue, null);
+    }
+
+    private void Set(Entry entry)
+    {
+        var at = Array.FindIndex(_known, known => known.FrontEnd.Equals(entry.FrontEnd));
+        if (at >= 0)
+            _known[at] = entry;
+        else
+            _known = [.. _known, entry];
+    }
+
+    private readonly record struct Entry(SiloAddress FrontEnd, long Number, TAttached? Attached);
 }

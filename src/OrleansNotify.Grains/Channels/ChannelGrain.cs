@@ -39,11 +39,10 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     [ThreadStatic]
     private static bool _isPublishingHere;
 
-    private readonly Lock _turn = new();
     private string _name = "";
     private ChannelSequence _sequence = null!; // set before any call comes, or once the log has been read
     private DurableChannel? _durable;
-    private HostedChannel? _hosted;
+    private HostedChannel? _hosted; // held by each turn: a lock for that alone would be 40 bytes of every channel
     private ChannelPresence? _presence; // where somebody has been announced
     private MovedChannel? _moved;
     private Moves.Move? _move;
@@ -130,7 +129,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         _isPublishingHere = true;
         try
         {
-            lock (_turn)
+            lock (_hosted!)
             {
                 var isMine = !_isClosed && _isKnown && _hosted!.Attachments.Current.Length > 0 && _calledAt != 0 && world.Time.GetElapsedTime(_calledAt) < TrustInPlace;
                 return isMine && world.Pulse.IsCertain ? PublishNow(batch) : null;
@@ -161,7 +160,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
             _hasTold = true;
             return _durable.Publish(batch);
         }
-        lock (_turn)
+        lock (_hosted!)
         {
             _calledAt = world.Time.GetTimestamp();
             var results = PublishNow(batch);
@@ -199,7 +198,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     {
         if (isSuperseded)
             return new AttachReply(true, default, world.Silo.SiloAddress, _isRecoverable);
-        lock (_turn)
+        lock (_hosted!)
         {
             _hasTold = true;
             var invitedAt = world.Table.Attach(_hosted!, attachment.FrontEnd, attachment.Number);
@@ -213,7 +212,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     {
         if (EndIfRefused())
             return default;
-        lock (_turn)
+        lock (_hosted!)
         {
             world.Table.Detach(_hosted!, frontEnd, number);
             Detached(frontEnd);
@@ -224,7 +223,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     // Its members end with its attachment, unless it has attached again meanwhile.
     private void Detached(SiloAddress frontEnd)
     {
-        lock (_turn)
+        lock (_hosted!)
         {
             if (_presence is not null && !IsAttached(frontEnd))
                 Tell(_presence.Forget(frontEnd));
@@ -251,7 +250,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     {
         if (isSuperseded)
             return new HistoryPage(true, default, [], false);
-        lock (_turn)
+        lock (_hosted!)
         {
             _hasTold = true;
             return _sequence.Read(request, world.Limits);
@@ -264,7 +263,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         ThrowIfRefused();
         if (_durable is not null)
             await _durable.WhenOpen();
-        lock (_turn)
+        lock (_hosted!)
         {
             _hasTold = true;
             return _sequence.Position;
@@ -278,7 +277,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         _hasTold = true;
         if (_durable is not null)
             await _durable.Erase();
-        lock (_turn)
+        lock (_hosted!)
         {
             if (_durable is null)
                 _sequence.Erase();
@@ -292,7 +291,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     {
         if (EndIfRefused() || !IsAttached(announcement.FrontEnd))
             return new(new PresenceReply(PresenceVerdict.NotAttached));
-        lock (_turn)
+        lock (_hosted!)
         {
             var reply = Presence.Take(announcement, out var change);
             Tell(change);
@@ -391,7 +390,9 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     // From here on what it has does not change: Orleans sends every call to the next activation, and this one's silo must not know better.
     private void Close()
     {
-        lock (_turn)
+        if (_hosted is null)
+            return;
+        lock (_hosted)
             _isClosed = true;
     }
 
@@ -456,7 +457,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         if (seen <= _sequence.Epoch)
             return false;
         world.Epochs.Shown(seen);
-        lock (_turn)
+        lock (_hosted!)
         {
             if (!_hasTold)
             {

@@ -10,18 +10,19 @@ internal sealed class ChannelSequence
 {
     private readonly TimeProvider _time;
     private readonly History _history;
-    private readonly IdempotencyKeys _keys;
+    private readonly NamespaceOptions _options;
     private readonly PublicationIds _ids = new();
     private readonly RateLimit? _rate;
+    private IdempotencyKeys? _keys; // made with the first key: most channels never see one
     private ulong _numbered;
 
     /// <summary>A new sequence, at offset 0 of an epoch.</summary>
     public ChannelSequence(NamespaceOptions options, ChannelEpoch epoch, TimeProvider time)
     {
         Epoch = epoch;
+        _options = options;
         _time = time;
         _history = new History(options.Class == ChannelClass.Ephemeral ? 0 : options.HistorySize, options.HistoryBytes, options.HistoryTtl, time);
-        _keys = new IdempotencyKeys(options.IdempotencyKeys, options.IdempotencyTtl, time);
         _rate = options.PublishesPerSecond > 0 ? new RateLimit(options.PublishesPerSecond, time) : null;
     }
 
@@ -35,7 +36,7 @@ internal sealed class ChannelSequence
         foreach (var key in moved.Keys)
         {
             var at = now - (long)(key.Age.TotalSeconds * time.TimestampFrequency);
-            _keys.Add(key.Key, new IdempotencyKeys.Known(new UInt128(key.FingerprintHigh, key.FingerprintLow), key.Id, key.Offset, at));
+            Keys.Add(key.Key, new IdempotencyKeys.Known(new UInt128(key.FingerprintHigh, key.FingerprintLow), key.Id, key.Offset, at));
         }
     }
 
@@ -49,14 +50,16 @@ internal sealed class ChannelSequence
     public int HistoryCount => _history.Count;
 
     /// <summary>The oldest offset that a client may still ask for, by history or by an idempotency key.</summary>
-    public ulong OldestNeeded => Math.Min(_history.Oldest, _keys.OldestOffset);
+    public ulong OldestNeeded => Math.Min(_history.Oldest, _keys?.OldestOffset ?? ulong.MaxValue);
 
     /// <summary>How long from now until there is nothing left that a client could come back for.</summary>
-    public TimeSpan TimeLeft => _history.TimeLeft > _keys.TimeLeft ? _history.TimeLeft : _keys.TimeLeft;
+    public TimeSpan TimeLeft => _keys?.TimeLeft > _history.TimeLeft ? _keys.TimeLeft : _history.TimeLeft;
+
+    private IdempotencyKeys Keys => _keys ??= new IdempotencyKeys(_options.IdempotencyKeys, _options.IdempotencyTtl, _time);
 
     /// <summary>About how many bytes <see cref="Save"/> comes to on the wire.</summary>
     // 150: ids, times and framing of a publication or key, by measurement.
-    public long MoveBytes => _history.Bytes + (150L * (_history.Count + _keys.Count + 1));
+    public long MoveBytes => _history.Bytes + (150L * (_history.Count + (_keys?.Count ?? 0) + 1));
 
     /// <summary>Gives each draft its place, or the answer its key had before, or (<see cref="PublishRefusal.TooMany"/>) none. Drafts later in the batch see the keys of earlier ones.</summary>
     public NumberedBatch Number(PublicationDraft[] batch)
@@ -73,7 +76,7 @@ internal sealed class ChannelSequence
             if (draft.IdempotencyKey is { } key)
             {
                 fingerprint = Fingerprint.Of(draft);
-                if (_keys.TryFind(key, timestamp, out var known))
+                if (_keys is not null && _keys.TryFind(key, timestamp, out var known))
                 {
                     results[i] = known.Fingerprint == fingerprint
                         ? new PublishResult(PublishRefusal.None, known.Id, new ChannelPosition(Epoch, known.Offset), Repeated: true)
@@ -90,7 +93,7 @@ internal sealed class ChannelSequence
             var id = _ids.Next(now);
             var offset = ++_numbered;
             if (draft.IdempotencyKey is not null)
-                _keys.Add(draft.IdempotencyKey, new IdempotencyKeys.Known(fingerprint, id, offset, timestamp));
+                Keys.Add(draft.IdempotencyKey, new IdempotencyKeys.Known(fingerprint, id, offset, timestamp));
             publications[count++] = new Publication(id, offset, draft.Data, draft.Shape, now, draft.Event, draft.Tags, draft.Publisher, draft.Origin);
             results[i] = new PublishResult(PublishRefusal.None, id, new ChannelPosition(Epoch, offset));
         }
@@ -122,7 +125,7 @@ internal sealed class ChannelSequence
             Position,
             publications,
             ages,
-            [.. _keys.Save().Select(k => new MovedKey(k.Key, (ulong)(k.Known.Fingerprint >> 64), (ulong)k.Known.Fingerprint, k.Known.Id, k.Known.Offset, k.Age))]);
+            [.. (_keys?.Save() ?? []).Select(k => new MovedKey(k.Key, (ulong)(k.Known.Fingerprint >> 64), (ulong)k.Known.Fingerprint, k.Known.Id, k.Known.Offset, k.Age))]);
     }
 }
 

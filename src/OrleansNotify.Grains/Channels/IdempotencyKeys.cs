@@ -9,13 +9,12 @@ namespace OrleansNotify.Grains.Channels;
 /// <param name="time">Ages are measured on its monotonic clock.</param>
 internal sealed class IdempotencyKeys(int limit, TimeSpan ttl, TimeProvider time)
 {
-    // Made with the first key: most channels never see one.
-    private Dictionary<string, Known>? _known;
-    private Queue<string>? _byAge;
+    private readonly Dictionary<string, Known> _known = new(StringComparer.Ordinal);
+    private readonly Queue<string> _byAge = new();
     private long _newestAt;
 
     /// <summary>How many are known, counting those that have aged out since the last call.</summary>
-    public int Count => _known?.Count ?? 0;
+    public int Count => _known.Count;
 
     /// <summary>How long from now until the newest key is forgotten; zero when none is known.</summary>
     public TimeSpan TimeLeft
@@ -32,10 +31,8 @@ internal sealed class IdempotencyKeys(int limit, TimeSpan ttl, TimeProvider time
     {
         get
         {
-            if (_known is null)
-                return ulong.MaxValue;
             Forget(time.GetTimestamp());
-            return _byAge!.TryPeek(out var oldest) ? _known[oldest].Offset : ulong.MaxValue;
+            return _byAge.TryPeek(out var oldest) ? _known[oldest].Offset : ulong.MaxValue;
         }
     }
 
@@ -45,9 +42,6 @@ internal sealed class IdempotencyKeys(int limit, TimeSpan ttl, TimeProvider time
     /// <param name="known">What was published under it.</param>
     public bool TryFind(string key, long now, out Known known)
     {
-        known = default;
-        if (_known is null)
-            return false;
         Forget(now);
         return _known.TryGetValue(key, out known);
     }
@@ -55,8 +49,6 @@ internal sealed class IdempotencyKeys(int limit, TimeSpan ttl, TimeProvider time
     /// <summary>Notes what was published under a key that <see cref="TryFind"/> did not find.</summary>
     public void Add(string key, Known known)
     {
-        _known ??= new(StringComparer.Ordinal);
-        _byAge ??= new();
         if (_known.Count == limit)
             _known.Remove(_byAge.Dequeue());
         _known.Add(key, known);
@@ -67,8 +59,6 @@ internal sealed class IdempotencyKeys(int limit, TimeSpan ttl, TimeProvider time
     /// <summary>All that are known with their ages, oldest first.</summary>
     public IEnumerable<(string Key, Known Known, TimeSpan Age)> Save()
     {
-        if (_known is null || _byAge is null)
-            yield break;
         var now = time.GetTimestamp();
         Forget(now);
         foreach (var key in _byAge)
@@ -77,7 +67,7 @@ internal sealed class IdempotencyKeys(int limit, TimeSpan ttl, TimeProvider time
 
     private void Forget(long now)
     {
-        while (_byAge!.TryPeek(out var oldest) && time.GetElapsedTime(_known![oldest].At, now) >= ttl)
+        while (_byAge.TryPeek(out var oldest) && time.GetElapsedTime(_known[oldest].At, now) >= ttl)
             _known.Remove(_byAge.Dequeue());
     }
 

@@ -91,6 +91,7 @@ internal interface IHostedOwner
 /// <param name="invitedAt">Where the channel stood when the front-end was invited; null: it was not, or is attached for long.</param>
 internal sealed class AttachedFrontEnd(HostedChannel channel, ServedFrontEnd frontEnd, long number, long since, ChannelPosition? invitedAt = null)
 {
+    private readonly object? _invitedAt = invitedAt; // boxed: nearly all have none
     private int _changed;
 
     /// <summary>The channel.</summary>
@@ -106,7 +107,7 @@ internal sealed class AttachedFrontEnd(HostedChannel channel, ServedFrontEnd fro
     public long Since => since;
 
     /// <summary>Where the channel stood when the front-end was invited: what came since is due to it.</summary>
-    public ChannelPosition? InvitedAt => invitedAt;
+    public ChannelPosition? InvitedAt => (ChannelPosition?)_invitedAt;
 
     /// <summary>Whether this is an invitation that still stands.</summary>
     public bool IsInvitation => number == 0 && Array.IndexOf(channel.Invited, this) >= 0;

@@ -12,7 +12,6 @@ internal sealed class ClusterCounts(TimeProvider time)
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     private readonly Dictionary<SiloAddress, Silo> _silos = [];
-    private readonly Dictionary<string, int> _channels = new(StringComparer.Ordinal);
     private readonly Dictionary<SiloAddress, long> _missedSince = [];
 
     /// <summary>Takes a report.</summary>
@@ -24,8 +23,7 @@ internal sealed class ClusterCounts(TimeProvider time)
             return true;
         if (report.IsSnapshot)
         {
-            Drop(report.Silo);
-            _silos.Add(report.Silo, silo = new Silo());
+            _silos[report.Silo] = silo = new Silo();
             _missedSince.Remove(report.Silo);
         }
         else if (silo is null || report.Number != silo.Number + 1)
@@ -33,7 +31,12 @@ internal sealed class ClusterCounts(TimeProvider time)
             return false;
         }
         foreach (var (channel, count) in report.Subscriptions)
-            Set(silo, channel, count);
+        {
+            if (count > 0)
+                silo.Channels[channel] = count;
+            else
+                silo.Channels.Remove(channel);
+        }
         silo.Number = report.Number;
         silo.Connections = report.Connections;
         silo.Published = report.Published;
@@ -49,7 +52,7 @@ internal sealed class ClusterCounts(TimeProvider time)
         foreach (var (address, silo) in _silos) // removing what is enumerated is allowed
         {
             if (isDead(address) || time.GetElapsedTime(silo.ReportedAt) > Silence)
-                Drop(address);
+                _silos.Remove(address);
         }
     }
 
@@ -83,47 +86,23 @@ internal sealed class ClusterCounts(TimeProvider time)
         var connections = 0;
         long published = 0;
         long delivered = 0;
+        var channels = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (var silo in _silos.Values)
         {
+            foreach (var (channel, count) in silo.Channels)
+                CollectionsMarshal.GetValueRefOrAddDefault(channels, channel, out _) += count;
             connections += silo.Connections;
             published += silo.Published;
             delivered += silo.Delivered;
         }
-        return new ClusterStats(connections, new Dictionary<string, int>(_channels, StringComparer.Ordinal), _silos.Count, published, delivered, IsPartial(active));
+        return new ClusterStats(connections, channels, _silos.Count, published, delivered, IsPartial(active));
     }
 
     /// <summary>Subscriptions to one channel.</summary>
-    public int Of(string channel) => _channels.GetValueOrDefault(channel);
+    public int Of(string channel) => _silos.Values.Sum(silo => silo.Channels.GetValueOrDefault(channel));
 
     /// <summary>Whether an active silo has not reported.</summary>
     public bool IsPartial(IReadOnlyCollection<SiloAddress> active) => !active.All(_silos.ContainsKey);
-
-    private void Drop(SiloAddress address)
-    {
-        if (!_silos.Remove(address, out var silo))
-            return;
-        foreach (var (channel, count) in silo.Channels)
-            Add(channel, -count);
-    }
-
-    private void Set(Silo silo, string channel, int count)
-    {
-        var before = silo.Channels.GetValueOrDefault(channel);
-        if (count > 0)
-            silo.Channels[channel] = count;
-        else
-            silo.Channels.Remove(channel);
-        Add(channel, count - before);
-    }
-
-    private void Add(string channel, int change)
-    {
-        var sum = _channels.GetValueOrDefault(channel) + change;
-        if (sum > 0)
-            _channels[channel] = sum;
-        else
-            _channels.Remove(channel);
-    }
 
     private sealed class Silo
     {

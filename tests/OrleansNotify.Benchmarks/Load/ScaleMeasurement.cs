@@ -9,9 +9,9 @@ namespace OrleansNotify.Benchmarks.Load;
 
 /// <summary>
 /// What our server costs where there is much of something: channels, silos, clients that do not read, publications of one channel, or nothing but connections. Each beside
-/// the same without it, by turns. Writes <c>results/scale.md</c>.
+/// the same without it, by turns. Writes <c>results/scale.md</c>, or prints the parts that were asked for.
 /// </summary>
-internal sealed class ScaleMeasurement(int rounds, CancellationToken cancellationToken)
+internal sealed class ScaleMeasurement(int rounds, string[] parts, CancellationToken cancellationToken)
 {
     private const int Channels = 100_000, Connections = 1_000, ChannelsEach = Channels / Connections;
     private const int Audience = 1_000;
@@ -21,6 +21,8 @@ internal sealed class ScaleMeasurement(int rounds, CancellationToken cancellatio
 
     private static readonly TimeSpan StandsStill = TimeSpan.FromSeconds(60); // two pings to each connection
     private static readonly string[] NoActivationLimit = ["--Notify:Limits:ActivationsPerSecond", "0"];
+
+    private static readonly string[] Parts = ["channels", "silos", "deaf", "hot", "still"];
 
     private readonly List<Question> _questions = [];
 
@@ -34,27 +36,33 @@ internal sealed class ScaleMeasurement(int rounds, CancellationToken cancellatio
             return 2;
         }
         var rounds = 5;
-        if (args.Length > 1 || (args is [var given] && !(int.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out rounds) && rounds is >= 1 and <= 99)))
+        var parts = args.Skip(1).ToArray();
+        if ((args is [var given, ..] && !(int.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out rounds) && rounds is >= 1 and <= 99)) || parts.Except(Parts).Any())
         {
-            await Console.Error.WriteLineAsync($"scale takes the number of rounds, 1 to 99; given: {string.Join(' ', args)}");
+            await Console.Error.WriteLineAsync($"scale takes the number of rounds, 1 to 99, and perhaps parts of it ({string.Join(' ', Parts)}); given: {string.Join(' ', args)}");
             return 2;
         }
-        return await Stoppable.RunAsync(stop => new ScaleMeasurement(rounds, stop).RunAsync());
+        return await Stoppable.RunAsync(stop => new ScaleMeasurement(rounds, parts, stop).RunAsync());
     }
 
     private async Task<int> RunAsync()
     {
         for (var round = 0; round < rounds; round++)
         {
-            await ManyChannels(round);
-            await TwoSilos(round);
-            await DoNotRead(round);
-            await HotChannel(round);
+            await Take("channels", () => ManyChannels(round));
+            await Take("silos", () => TwoSilos(round));
+            await Take("deaf", () => DoNotRead(round));
+            await Take("hot", () => HotChannel(round));
         }
-        await StandStill();
-        await Results.WriteAsync("scale.md", Table());
+        await Take("still", StandStill);
+        if (parts.Length == 0)
+            await Results.WriteAsync("scale.md", Table());
+        else
+            await Console.Out.WriteLineAsync(Table());
         return _questions.All(question => question.Unclean == 0) ? 0 : 1;
     }
+
+    private Task Take(string part, Func<Task> measure) => parts.Length == 0 || parts.Contains(part) ? measure() : Task.CompletedTask;
 
     // Each in a process of its own: memory that was once in use would count for nothing.
     private async Task ManyChannels(int round)
