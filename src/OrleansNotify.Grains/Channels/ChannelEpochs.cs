@@ -16,10 +16,13 @@ internal sealed class ChannelEpochs(Func<long> membershipVersion, TimeProvider t
     private readonly Lock _lock = new();
     private (long Version, long StartedAt) _highest;
 
+    /// <summary>The version of the cluster's membership as this silo knows it.</summary>
+    public long MembershipVersion => membershipVersion();
+
     /// <summary>A new epoch.</summary>
     public ChannelEpoch Next()
     {
-        var now = (Version: membershipVersion(), StartedAt: time.GetUtcNow().ToUnixTimeMilliseconds());
+        var now = (Version: MembershipVersion, StartedAt: time.GetUtcNow().ToUnixTimeMilliseconds());
         Span<byte> random = stackalloc byte[8];
         RandomNumberGenerator.Fill(random);
         lock (_lock)

@@ -32,9 +32,6 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
 
     private const string MovedKey = "notify.channel";
 
-    // So long after a call that found its way here through Orleans others may come without: by then another activation may have taken this one's place.
-    private static readonly TimeSpan TrustInPlace = TimeSpan.FromSeconds(10);
-
     // Fan-out within a fan-out, should there ever be one, takes the way through Orleans: two channels waiting for each other would wait for ever.
     [ThreadStatic]
     private static bool _isPublishingHere;
@@ -46,7 +43,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     private ChannelPresence? _presence; // where somebody has been announced
     private MovedChannel? _moved;
     private Moves.Move? _move;
-    private long _calledAt;
+    private long _foundIn = -1;
     private bool _isRefused;
     private bool _isClosed;
     private bool _isKnown;
@@ -121,7 +118,8 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     // In a turn of its own.
     void IHostedOwner.Detached(SiloAddress frontEnd) => GrainContext.Scheduler.QueueAction(() => Detached(frontEnd));
 
-    // Where nobody is attached each publish puts off this activation's end, which is for turns; a durable channel answers later anyway.
+    // Where nobody is attached each publish puts off this activation's end, which is for turns; a durable channel answers later anyway. And only while the
+    // cluster is the one in which a call found its way here through Orleans: in another one it may find another activation.
     PublishResult[]? IHostedOwner.TryPublish(PublicationDraft[] batch)
     {
         if (_isPublishingHere || _durable is not null || batch.Length > MaxBatch)
@@ -131,7 +129,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         {
             lock (_hosted!)
             {
-                var isMine = !_isClosed && _isKnown && _hosted!.Attachments.Current.Length > 0 && _calledAt != 0 && world.Time.GetElapsedTime(_calledAt) < TrustInPlace;
+                var isMine = !_isClosed && _isKnown && _hosted!.Attachments.Current.Length > 0 && _foundIn == world.Epochs.MembershipVersion;
                 return isMine && world.Pulse.IsCertain ? PublishNow(batch) : null;
             }
         }
@@ -162,7 +160,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         }
         lock (_hosted!)
         {
-            _calledAt = world.Time.GetTimestamp();
+            _foundIn = world.Epochs.MembershipVersion;
             var results = PublishNow(batch);
             if (_hosted!.Attachments.Current.Length == 0)
                 KeepAlive();
@@ -201,6 +199,7 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         lock (_hosted!)
         {
             _hasTold = true;
+            _foundIn = world.Epochs.MembershipVersion;
             var invitedAt = world.Table.Attach(_hosted!, attachment.FrontEnd, attachment.Number);
             KeepAlive();
             return new AttachReply(false, _sequence.Position, world.Silo.SiloAddress, _isRecoverable, invitedAt);

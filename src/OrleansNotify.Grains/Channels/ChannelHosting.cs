@@ -119,7 +119,7 @@ public static class ChannelHosting
                 provider.GetRequiredService<ILogger<DurableChannel>>())
             : null;
 
-    internal static ChannelSurroundings NewSurroundings(IServiceProvider provider) => new(
+    private static ChannelSurroundings NewSurroundings(IServiceProvider provider) => new(
         provider.GetRequiredService<ILocalSiloDetails>(),
         provider.GetRequiredService<SiloPulse>(),
         provider.GetRequiredService<ChannelNamespaces>(),

@@ -63,19 +63,25 @@ public sealed class ChannelPublisherTests : IDisposable
     public async Task Whoever_published_here_goes_on_at_once_although_others_wait_behind()
     {
         Task<PublishResult>[] behind = [];
-        var published = new List<int>();
+        List<int> published = [];
+        var caller = Environment.CurrentManagedThreadId; // 0: it has gone on
+        var byCaller = 0;
         _here.Answer = (channel, items) =>
         {
             lock (published)
                 published.AddRange(items.Select(NumberIn));
+            if (Volatile.Read(ref caller) == Environment.CurrentManagedThreadId)
+                byCaller++;
             if (behind.Length == 0)
                 behind = [Publish(channel, 2), Publish(channel, 3)];
             return _channels.Number(channel, items);
         };
 
         var first = _publisher.Publish("a", Draft("1"));
+        Volatile.Write(ref caller, 0);
 
         Assert.True(first.IsCompleted);
+        Assert.Equal(1, byCaller);
         Assert.Equal([2UL, 3UL], (await Task.WhenAll(behind)).Select(r => r.Position.Offset));
         Assert.Equal([1, 2, 3], published);
         await Until.Equal(0, "lanes", () => _publisher.Lanes);
@@ -90,7 +96,7 @@ public sealed class ChannelPublisherTests : IDisposable
 
         _publisher.Send(calls);
 
-        Assert.Equal([1UL, 1UL, 2UL, 2UL, 3UL, 3UL], (await Task.WhenAll(answers)).Select(r => r.Position.Offset));
+        Assert.Equal([1UL, 1UL, 2UL, 2UL, 3UL, 3UL], (await Task.WhenAll(answers).WaitAsync(TimeSpan.FromSeconds(10), TimeProvider.System)).Select(r => r.Position.Offset));
         Assert.Equal([("odd", "1,3,5"), ("even", "2,4,6")], _channels.Calls.Select(c => (c.Channel, string.Join(',', c.Items.Select(NumberIn)))));
         await Until.Equal(0, "lanes", () => _publisher.Lanes);
     }
