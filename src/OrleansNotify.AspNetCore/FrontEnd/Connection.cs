@@ -10,6 +10,7 @@ internal sealed class Connection(long number, string id, string transport, DateT
 {
     private readonly Lock _lock = new();
     private readonly List<Subscription> _subscriptions = [];
+    private List<Subscription>? _leaving; // taken away, and perhaps still with their channels' lanes
     private Identity? _identity;
     private long _nextExpiry = long.MaxValue;
     private bool _ended;
@@ -163,6 +164,9 @@ internal sealed class Connection(long number, string id, string transport, DateT
                 return false;
             counts.Unsubscribed(subscription.Channel);
             watch?.Unsubscribed(this, subscription.Channel);
+            _leaving?.RemoveAll(left => left.State == SubscriptionState.Ended);
+            if (!_ended && subscription is { ByPattern: null, State: not SubscriptionState.Ended })
+                (_leaving ??= new(1)).Add(subscription);
             return true;
         }
     }
@@ -216,6 +220,19 @@ internal sealed class Connection(long number, string id, string transport, DateT
     {
         lock (_lock)
             return Find(channel) is not null;
+    }
+
+    /// <summary>
+    /// Its own subscription that a channel has, also when that is about to go: what is behind it in the lane's inbox must not take the connection for one
+    /// that does not get the channel. For the channel's lane only.
+    /// </summary>
+    public Subscription? Own(string channel)
+    {
+        lock (_lock)
+            return Has(Find(channel)) ?? _leaving?.Find(leaving => leaving.Channel == channel && Has(leaving) is not null);
+
+        static Subscription? Has(Subscription? subscription) =>
+            subscription is { State: SubscriptionState.Reading or SubscriptionState.CatchingUp or SubscriptionState.Live } ? subscription : null;
     }
 
     private Subscription? Find(string channel)

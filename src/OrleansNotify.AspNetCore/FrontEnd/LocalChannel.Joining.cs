@@ -154,6 +154,8 @@ internal sealed partial class LocalChannel
 
     private Subscription[] TakeWaiting()
     {
+        if (_joiners.Waiting.Count == 0)
+            return [];
         Subscription[] waiting = [.. _joiners.Waiting];
         _joiners.Waiting.Clear();
         EndJoining();

@@ -43,7 +43,7 @@ internal sealed partial class LocalChannel
         _patterned.Remove(by.Connection);
         if (patterned.Delivering is { } delivering)
             Remove(delivering);
-        else if (Own(by.Connection) is { } own)
+        else if (by.Connection.Own(name) is { } own)
             FilterAnew(own);
     }
 
@@ -72,7 +72,7 @@ internal sealed partial class LocalChannel
         if (ReferenceEquals(patterned.Delivering, recovering))
             return true; // once more, in another epoch
         patterned.By.Add(by);
-        var own = Own(by.Connection);
+        var own = by.Connection.Own(name);
         if ((own ?? patterned.Delivering) is { } delivering)
         {
             recovering.State = SubscriptionState.Ended;
@@ -116,7 +116,7 @@ internal sealed partial class LocalChannel
     {
         Deliver();
         var by = patterned.By[0];
-        if ((patterned.Delivering ?? Own(by.Connection)) is { } delivering)
+        if ((patterned.Delivering ?? by.Connection.Own(name)) is { } delivering)
         {
             FilterAnew(delivering);
             return;
@@ -133,7 +133,4 @@ internal sealed partial class LocalChannel
             _patterned[connection] = patterned = new Patterned();
         return patterned;
     }
-
-    private Subscription? Own(Connection connection) =>
-        connection.IsSubscribed(name) ? AllLive.Concat(_joiners.CatchingUp).FirstOrDefault(s => s.By is null && ReferenceEquals(s.Connection, connection)) : null;
 }

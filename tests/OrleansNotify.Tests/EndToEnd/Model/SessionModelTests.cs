@@ -34,7 +34,7 @@ public sealed class SessionModelTests : IAsyncLifetime
         {
             await using var run = await Run.Begin(_server, $"model:{Interlocked.Increment(ref _runs)}");
             foreach (var step in steps)
-                await run.Do(step);
+                await run.Tell(step);
         },
         iter: Samples,
         threads: 16);
@@ -47,6 +47,7 @@ public sealed class SessionModelTests : IAsyncLifetime
         private readonly string[] _channels;
         private readonly string[] _patterns;
         private WsClient _observer = null!;
+        private readonly List<string> _story = [];
         private int _number;
 
         private Run(RunningServer server, string prefix)
@@ -68,7 +69,21 @@ public sealed class SessionModelTests : IAsyncLifetime
             return run;
         }
 
-        public async Task Do(Step step)
+        // What has come so far is told with a failure: steps alone do not say who got what.
+        public async Task Tell(Step step)
+        {
+            _story.Add($"{step}");
+            try
+            {
+                await Do(step);
+            }
+            catch (Exception e)
+            {
+                throw new Xunit.Sdk.XunitException($"{e.Message}{Environment.NewLine}after{Environment.NewLine}{string.Join(Environment.NewLine, _story)}", e);
+            }
+        }
+
+        private async Task Do(Step step)
         {
             switch (step)
             {
@@ -202,6 +217,8 @@ public sealed class SessionModelTests : IAsyncLifetime
             {
                 var client = _model.Clients[i];
                 var came = new List<string>();
+                if (client.Expects.Count > 0)
+                    _story.Add($"  client {i} expects {string.Join(", ", client.Expects)}");
                 while (came.Count < client.Expects.Count)
                     Take(client, came, (await _clients[i].Next()).Json);
                 await _clients[i].Send(new { type = "ping" });
@@ -217,6 +234,7 @@ public sealed class SessionModelTests : IAsyncLifetime
 
         private void Take(ModelClient client, List<string> came, JsonElement message)
         {
+            _story.Add($"    {message}");
             if (!IsPassed(client, came, message))
                 came.Add(Read(client, message));
         }
