@@ -18,6 +18,7 @@ public sealed class WsClient : IAsyncDisposable
     private readonly SemaphoreSlim _sending = new(1);
     private TaskCompletionSource _more = NewSignal();
     private TaskCompletionSource _mayRead = NewSignal();
+    private bool _hasEnded;
     private Exception? _fault;
     private Task _reading = Task.CompletedTask;
 
@@ -253,7 +254,10 @@ public sealed class WsClient : IAsyncDisposable
         finally
         {
             lock (_gate)
+            {
+                _hasEnded = true;
                 _more.TrySetResult();
+            }
         }
     }
 
@@ -291,12 +295,14 @@ public sealed class WsClient : IAsyncDisposable
             {
                 if (take() is { } taken)
                     return taken;
+                if (_hasEnded)
+                {
+                    throw new InvalidOperationException(
+                        $"Waited for {what}, but the connection has ended ({CloseStatus?.ToString() ?? "no close frame"} {CloseDescription ?? _fault?.Message}).{Seen()}");
+                }
                 more = _more.Task;
             }
 
-            if (more.IsCompleted)
-                throw new InvalidOperationException(
-                    $"Waited for {what}, but the connection has ended ({CloseStatus?.ToString() ?? "no close frame"} {CloseDescription ?? _fault?.Message}).{Seen()}");
             var left = limit - TimeProvider.System.GetElapsedTime(started);
             try
             {
