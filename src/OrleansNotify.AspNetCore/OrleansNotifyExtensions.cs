@@ -5,6 +5,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using OrleansNotify.AspNetCore.Api;
+using OrleansNotify.AspNetCore.Delivery;
 using OrleansNotify.AspNetCore.FrontEnd;
 using OrleansNotify.AspNetCore.Security;
 using OrleansNotify.AspNetCore.Security.ApiKeys;
@@ -42,6 +43,7 @@ public static class OrleansNotifyExtensions
         services.AddSingleton<BeatMonitor>();
         services.AddSingleton<NotifyFrontEnd>();
         services.AddSingleton<IFrontEnd>(s => s.GetRequiredService<NotifyFrontEnd>());
+        services.TryAddSingleton<IFanOut>(s => s.GetRequiredService<NotifyFrontEnd>());
         services.AddSingleton<INotifySessions>(s => s.GetRequiredService<NotifyFrontEnd>());
         services.AddSingleton<IConnectionDirectory>(s => s.GetRequiredService<NotifyFrontEnd>());
         services.AddSingleton<IFrontEndReadiness>(s => s.GetRequiredService<NotifyFrontEnd>());

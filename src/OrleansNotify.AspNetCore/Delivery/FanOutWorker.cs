@@ -11,6 +11,7 @@ internal sealed class FanOutWorker(ILaneHandler handler) : IThreadPoolWorkItem
     private List<object> _inbox = [];
     private List<object> _batch = [];
     private bool _draining;
+    private int _holders;
 
     /// <summary>Appends work; it runs at the next <see cref="Kick"/>, or sooner if the lane is running.</summary>
     public void Post(object work)
@@ -44,10 +45,10 @@ internal sealed class FanOutWorker(ILaneHandler handler) : IThreadPoolWorkItem
         bool alone;
         lock (_lock)
         {
-            alone = !_draining && _inbox.Count == 0;
+            alone = !_draining && _inbox.Count == 0 && _holders == 0;
             if (!alone)
                 _inbox.Add(work);
-            if (_draining)
+            if (_draining || _holders > 0)
                 return;
             _draining = true;
         }
@@ -63,6 +64,21 @@ internal sealed class FanOutWorker(ILaneHandler handler) : IThreadPoolWorkItem
             }
         }
         ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    /// <summary>From here on what is passed is only appended, until <see cref="Release"/>: more of it is about to come, and is delivered together.</summary>
+    public void Hold()
+    {
+        lock (_lock)
+            _holders++;
+    }
+
+    /// <summary>Makes the lane run what was appended meanwhile, on another thread.</summary>
+    public void Release()
+    {
+        lock (_lock)
+            _holders--;
+        Kick(inline: false);
     }
 
     void IThreadPoolWorkItem.Execute() => Drain(mayStay: true);

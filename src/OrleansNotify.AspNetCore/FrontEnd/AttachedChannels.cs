@@ -1,11 +1,10 @@
-using OrleansNotify.Grains.Silos;
 using OrleansNotify.Grains.Streaming;
 
 namespace OrleansNotify.AspNetCore.FrontEnd;
 
 /// <summary>
-/// Which channels this front-end is attached to on which silo, as it knows it: the other half of the beats. A beat that does not fit
-/// twice in a row, a beat that is missing from the row, or silence for 6 s, show that something is lost.
+/// How many channels this front-end is attached to on which silo, as it knows it: the other half of the beats. A beat that does not fit
+/// twice in a row, a beat that is missing from the row, or silence for 6 s, show that something is lost. Which channels they are, the channels know.
 /// </summary>
 internal sealed class AttachedChannels(TimeProvider time)
 {
@@ -13,16 +12,13 @@ internal sealed class AttachedChannels(TimeProvider time)
     public static readonly TimeSpan Silence = TimeSpan.FromSeconds(6);
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, (SiloAddress Host, long Number)> _channels = new(StringComparer.Ordinal);
     private readonly Dictionary<SiloAddress, HostState> _hosts = [];
 
-    /// <summary>Remembers where a channel was attached.</summary>
+    /// <summary>A channel was attached.</summary>
     public void Attached(string channel, SiloAddress host, long number)
     {
         lock (_lock)
         {
-            Forget(channel);
-            _channels[channel] = (host, number);
             if (!_hosts.TryGetValue(host, out var state))
                 _hosts[host] = state = new HostState { HeardAt = time.GetTimestamp() };
             state.Channels++;
@@ -30,25 +26,17 @@ internal sealed class AttachedChannels(TimeProvider time)
         }
     }
 
-    /// <summary>Forgets a channel.</summary>
-    public void Detached(string channel)
+    /// <summary>A channel is no longer attached as it was.</summary>
+    public void Detached(string channel, SiloAddress host, long number)
     {
         lock (_lock)
-            Forget(channel);
-    }
-
-    /// <summary>The channels on a silo.</summary>
-    public string[] On(SiloAddress host)
-    {
-        lock (_lock)
-            return [.. _channels.Where(channel => channel.Value.Host.Equals(host)).Select(channel => channel.Key)];
-    }
-
-    /// <summary>The list to exchange with a silo.</summary>
-    public AttachedChannel[] ListFor(SiloAddress host)
-    {
-        lock (_lock)
-            return [.. _channels.Where(channel => channel.Value.Host.Equals(host)).Select(channel => new AttachedChannel(channel.Key, channel.Value.Number))];
+        {
+            var state = _hosts[host];
+            state.Channels--;
+            state.Hash ^= AttachmentHash.Of(channel, number);
+            if (state.Channels == 0)
+                state.Misfits = 0;
+        }
     }
 
     /// <summary>Takes note of a beat.</summary>
@@ -84,16 +72,6 @@ internal sealed class AttachedChannels(TimeProvider time)
                 _hosts[host].HeardAt = time.GetTimestamp();
             return silent;
         }
-    }
-
-    private void Forget(string channel)
-    {
-        if (!_channels.Remove(channel, out var known) || !_hosts.TryGetValue(known.Host, out var state))
-            return;
-        state.Channels--;
-        state.Hash ^= AttachmentHash.Of(channel, known.Number);
-        if (state.Channels == 0)
-            state.Misfits = 0;
     }
 
     private sealed class HostState

@@ -33,12 +33,12 @@ internal sealed partial class BeatMonitor(AttachedChannels attached, ChannelCall
         foreach (var host in attached.TakeSilent())
         {
             LogSilent(host);
-            frontEnd.AttachAgain(attached.On(host));
+            frontEnd.AttachAgain(host);
         }
     }
 
     /// <summary>A silo has died: its channels are attached again at once, wherever they come up.</summary>
-    public void HostDied(SiloAddress host, NotifyFrontEnd frontEnd) => frontEnd.AttachAgain(attached.On(host));
+    public void HostDied(SiloAddress host, NotifyFrontEnd frontEnd) => frontEnd.AttachAgain(host);
 
     private async Task Answer(Beat beat, BeatVerdict verdict, NotifyFrontEnd frontEnd)
     {
@@ -48,12 +48,12 @@ internal sealed partial class BeatMonitor(AttachedChannels attached, ChannelCall
             await host.Renew(calls.FrontEnd, beat.Sequence).AsTask().WaitAsync(Deadline, time);
             if (verdict == BeatVerdict.Missed)
             {
-                frontEnd.AttachAgain(attached.On(beat.From));
+                frontEnd.AttachAgain(beat.From);
             }
             else if (verdict == BeatVerdict.Differs)
             {
                 LogDiffers(beat.From);
-                frontEnd.AttachAgain(await host.Reconcile(calls.FrontEnd, attached.ListFor(beat.From)).AsTask().WaitAsync(Deadline, time));
+                frontEnd.AttachAgain(await host.Reconcile(calls.FrontEnd, await frontEnd.AttachedTo(beat.From)).AsTask().WaitAsync(Deadline, time));
             }
         }
         catch (Exception exception)

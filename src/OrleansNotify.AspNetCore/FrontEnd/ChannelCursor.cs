@@ -5,9 +5,10 @@ namespace OrleansNotify.AspNetCore.FrontEnd;
 
 /// <summary>
 /// How far this front-end has come in one channel, and what to do with what the stream brings: the next offset is delivered, an older one dropped,
-/// what lies behind a hole held until the hole is filled, a lower epoch dropped, a higher one followed. Pure: no clock, no calls.
+/// what lies behind a hole held until the hole is filled, a lower epoch dropped, a higher one followed. Pure: no clock, no calls. A part of its channel
+/// and no object of its own: channels are many.
 /// </summary>
-internal sealed class ChannelCursor
+internal struct ChannelCursor
 {
     // Behind a hole no more is held than this (the ring holds the same, so what is dropped here can be read from the grain).
     private const int MaxHeld = 1000;
@@ -27,16 +28,16 @@ internal sealed class ChannelCursor
     public bool IsPlaced { get; private set; }
 
     /// <summary>Where the channel is now for this front-end.</summary>
-    public ChannelPosition Position => new(Epoch, Offset);
+    public readonly ChannelPosition Position => new(Epoch, Offset);
 
     /// <summary>Whether something is held behind a hole.</summary>
-    public bool HasHole => IsPlaced && _held is not null;
+    public readonly bool HasHole => IsPlaced && _held is not null;
 
     /// <summary>The lowest offset held; null: none is.</summary>
-    public ulong? FirstHeld => _held?.Keys.First();
+    public readonly ulong? FirstHeld => _held?.Keys.First();
 
     /// <summary>Whether a batch goes on exactly where the cursor stands, and nothing else waits.</summary>
-    public bool IsNext(ChannelPublications batch) => IsPlaced && _held is null && batch.Epoch == Epoch && batch.Items[0].Offset == Offset + 1;
+    public readonly bool IsNext(ChannelPublications batch) => IsPlaced && _held is null && batch.Epoch == Epoch && batch.Items[0].Offset == Offset + 1;
 
     /// <summary>Takes what the stream brought.</summary>
     /// <param name="batch">Consecutive publications.</param>

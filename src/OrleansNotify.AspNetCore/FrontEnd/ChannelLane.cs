@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using OrleansNotify.AspNetCore.Delivery;
 using OrleansNotify.Grains.Channels.Presence;
 using OrleansNotify.Grains.Patterns;
+using OrleansNotify.Grains.Silos;
 using OrleansNotify.Grains.Streaming;
 using OrleansNotify.Protocol;
 
@@ -99,7 +100,11 @@ internal sealed partial class ChannelLane : ILaneHandler
             else if (work is PassedWork)
                 TellPassed();
             else if (work is AttachAgain again)
-                AttachAgainInOrder(again.Channels);
+                AttachAgainInOrder(again.Channels.Select(n => _channels.GetValueOrDefault(n)).OfType<LocalChannel>());
+            else if (work is AttachAgainOn on)
+                AttachAgainInOrder(On(on.Host));
+            else if (work is AttachedListing listing)
+                listing.Add(On(listing.Host).Select(channel => channel.AttachedAs));
             else if (work is PatternJoin join)
                 Accept(join);
             else if (work is PatternLeave leave)
@@ -234,10 +239,12 @@ internal sealed partial class ChannelLane : ILaneHandler
             channel.TellPassed();
     }
 
-    private void AttachAgainInOrder(IEnumerable<string> names)
+    private IEnumerable<LocalChannel> On(SiloAddress host) => _channels.Values.Where(channel => channel.IsOn(host));
+
+    private static void AttachAgainInOrder(IEnumerable<LocalChannel> channels)
     {
         // Most subscribers first: the calls are limited, and those wait longest that hurt fewest.
-        foreach (var channel in names.Select(n => _channels.GetValueOrDefault(n)).OfType<LocalChannel>().OrderByDescending(c => c.Subscribers))
+        foreach (var channel in channels.OrderByDescending(c => c.Subscribers))
             channel.Attach();
     }
 
@@ -265,6 +272,36 @@ internal sealed record PassedWork;
 
 /// <summary>Look for channels nobody wants.</summary>
 internal sealed record SweepWork;
+
+/// <summary>The channels on a silo are to be attached again, by every lane.</summary>
+internal sealed record AttachAgainOn(SiloAddress Host);
+
+/// <summary>The list to exchange with a silo, to which every lane adds its part.</summary>
+/// <param name="host">The silo.</param>
+/// <param name="lanes">How many there are.</param>
+internal sealed class AttachedListing(SiloAddress host, int lanes)
+{
+    private readonly TaskCompletionSource<AttachedChannel[]> _whole = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<AttachedChannel> _channels = [];
+    private int _lanes = lanes;
+
+    /// <summary>The silo.</summary>
+    public SiloAddress Host => host;
+
+    /// <summary>The list.</summary>
+    public Task<AttachedChannel[]> Whole => _whole.Task;
+
+    /// <summary>Adds a lane's part.</summary>
+    public void Add(IEnumerable<AttachedChannel> channels)
+    {
+        lock (_channels)
+        {
+            _channels.AddRange(channels);
+            if (--_lanes == 0)
+                _whole.SetResult([.. _channels]);
+        }
+    }
+}
 
 /// <summary>These channels are to be attached again.</summary>
 internal sealed record AttachAgain(IReadOnlyList<string> Channels);

@@ -11,7 +11,7 @@ internal sealed partial class LocalChannel
 
     private sealed class Filtered
     {
-        public List<Subscription> Live { get; } = [];
+        public LiveSubscriptions Live;
 
         // The last publication that the filter let through.
         public ulong Offset { get; set; }
@@ -29,7 +29,7 @@ internal sealed partial class LocalChannel
         {
             if (filtered.Offset == _cursor.Offset)
                 continue;
-            foreach (var subscription in filtered.Live)
+            foreach (var subscription in filtered.Live.All)
             {
                 if (subscription.Told >= _cursor.Offset)
                     continue;
@@ -42,28 +42,24 @@ internal sealed partial class LocalChannel
         }
     }
 
-    private IEnumerable<Subscription> AllLive => _filtered is null ? _live : _live.Concat(_filtered.Values.SelectMany(filtered => filtered.Live));
+    private IEnumerable<Subscription> AllLive => _filtered is null ? _live.All : _live.All.Concat(_filtered.Values.SelectMany(filtered => filtered.Live.All));
 
     // Where a subscription lies while it is live.
-    private List<Subscription> LiveWith(TagFilter? filter)
+    private ref LiveSubscriptions LiveWith(TagFilter? filter)
     {
         if (filter is null)
-            return _live;
+            return ref _live;
         _filtered ??= [];
         if (!_filtered.TryGetValue(filter, out var filtered))
             _filtered[filter] = filtered = new Filtered();
-        return filtered.Live;
+        return ref filtered.Live;
     }
 
     private void RemoveLive(Subscription subscription)
     {
-        var live = LiveWith(subscription.Filter);
-        var last = live[^1];
-        live[subscription.Index] = last;
-        last.Index = subscription.Index;
-        live.RemoveAt(live.Count - 1);
+        ref var live = ref LiveWith(subscription.Filter);
+        live.Remove(subscription);
         _liveCount--;
-        subscription.Index = -1;
         if (live.Count == 0 && subscription.Filter is not null && _filtered!.Remove(subscription.Filter) && _filtered.Count == 0)
             _filtered = null;
     }
@@ -113,7 +109,7 @@ internal sealed partial class LocalChannel
             if (batch.Publications.Count == 0)
                 continue;
             filtered.Offset = batch.Publications[^1].Offset;
-            var live = filtered.Live;
+            var live = filtered.Live.All;
             if (live.Count < SharedLoop.Worthwhile)
                 Deliver(live, batch, 0, live.Count);
             else

@@ -114,7 +114,7 @@ internal sealed partial class LocalChannel
     /// <summary>A connection of the user whose channel this is has ended: what it had without asking goes.</summary>
     public void Depart(Connection connection)
     {
-        if (_live.Find(s => s.IsImplicit && ReferenceEquals(s.Connection, connection)) is { } live)
+        if (Given(connection) is { } live)
             Remove(live);
         if (_joiners.Waiting.Find(s => s.IsImplicit && ReferenceEquals(s.Connection, connection)) is { } waiting)
             Remove(waiting);
@@ -203,10 +203,8 @@ internal sealed partial class LocalChannel
 
     private void AddLive(Subscription subscription)
     {
-        var live = LiveWith(subscription.Filter);
         subscription.State = SubscriptionState.Live;
-        subscription.Index = live.Count;
-        live.Add(subscription);
+        LiveWith(subscription.Filter).Add(subscription);
         _liveCount++;
     }
 
@@ -216,11 +214,13 @@ internal sealed partial class LocalChannel
         TakeOverPatterned(subscription.Connection);
         if (_asked is null)
             return;
-        var given = _live.Find(s => s.IsImplicit && ReferenceEquals(s.Connection, subscription.Connection));
-        if (given is not null)
+        if (Given(subscription.Connection) is { } given)
             Remove(given);
         _asked[subscription.Connection] = subscription;
     }
+
+    // What it has without asking.
+    private Subscription? Given(Connection connection) => _live.All.FirstOrDefault(s => s.IsImplicit && ReferenceEquals(s.Connection, connection));
 
     private void Remove(Subscription subscription)
     {

@@ -1,6 +1,7 @@
 using OrleansNotify.AspNetCore.Delivery;
 using OrleansNotify.AspNetCore.Telemetry;
 using OrleansNotify.Grains.Channels;
+using OrleansNotify.Grains.Silos;
 using OrleansNotify.Grains.Streaming;
 using OrleansNotify.Protocol;
 
@@ -18,16 +19,17 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
     // Of spare lists, and of what one of them has room for: as much as is used over and over.
     private const int MostSpare = 64;
 
-    private readonly ChannelCursor _cursor = new();
-    private readonly List<Subscription> _live = new(1); // as many a channel has it
+    private ChannelCursor _cursor;
+    private LiveSubscriptions _live;
 
     // Of the channels that connections are on without asking: whose own subscription replaces the unasked one.
     private readonly Dictionary<Connection, Subscription>? _asked = ChannelName.IsUnlisted(name) ? [] : null;
 
     private readonly bool _forcesRecovery = world.Namespaces.Find(name)?.ForceRecovery ?? false;
 
-    private SiloAddress? _host;
-    private long _number;
+    private SiloAddress? _host; // where it was attached last, and as which number
+    private long _attached;
+    private long _number; // of the call under way, or the last one
     private bool _recoverable;
     private bool _attaching;
     private bool _repairing;
@@ -142,9 +144,10 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
             return;
         }
         _failures = 0;
-        _host = reply.Host;
+        ForgetHost();
+        (_host, _attached) = (reply.Host, answer.Number);
+        world.Attached.Attached(name, _host, _attached);
         _recoverable = reply.Recoverable;
-        world.Attached.Attached(name, reply.Host, answer.Number);
         if (!_cursor.IsPlaced)
             _cursor.Place(PlaceFor(reply), Collecting);
         else if (reply.Position.Epoch > _cursor.Epoch)
@@ -202,12 +205,12 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
     }
 
     // By several threads at once, each with subscriptions of its own; the lane waits for all of them.
-    private void Deliver(int from, int to) => Deliver(_live, world.Batch, from, to);
+    private void Deliver(int from, int to) => Deliver(_live.All, world.Batch, from, to);
 
-    private void Deliver(List<Subscription> live, EventBatch batch, int from, int to)
+    private void Deliver(ArraySegment<Subscription> live, EventBatch batch, int from, int to)
     {
-        for (var i = from; i < to; i++)
-            Deliver(live[i], batch);
+        foreach (var subscription in live.AsSpan(from, to - from))
+            Deliver(subscription, batch);
     }
 
     private void Deliver(Subscription subscription, EventBatch batch)
@@ -354,10 +357,23 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
         }
         if (world.Time.GetElapsedTime(_idleSince) < after)
             return false;
-        world.Attached.Detached(name);
         if (_host is not null)
             _ = world.Calls.Detach(name, _number);
+        ForgetHost();
         return true;
+    }
+
+    /// <summary>Whether it is attached to that silo.</summary>
+    public bool IsOn(SiloAddress host) => host.Equals(_host);
+
+    /// <summary>As what it was attached.</summary>
+    public AttachedChannel AttachedAs => new(name, _attached);
+
+    private void ForgetHost()
+    {
+        if (_host is not null)
+            world.Attached.Detached(name, _host, _attached);
+        _host = null;
     }
 
     private bool IsToldPositions(Subscription subscription) => _forcesRecovery || subscription.HasOptions;

@@ -18,7 +18,7 @@ namespace OrleansNotify.AspNetCore.FrontEnd;
 /// <summary>
 /// The front-end of this silo: spreads the one stream addressed to it over the fan-out lanes, and holds the connections.
 /// </summary>
-internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConnectionDirectory, IFrontEndReadiness
+internal sealed partial class NotifyFrontEnd : IFrontEnd, IFanOut, INotifySessions, IConnectionDirectory, IFrontEndReadiness
 {
     // How long a user's session waits for its own channel before it begins without (it is attached as soon as possible all the same).
     private static readonly TimeSpan BeginPatience = TimeSpan.FromSeconds(5);
@@ -117,6 +117,17 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
         worker.Kick(inline: false);
     }
 
+    /// <summary>Attaches the channels of a silo again.</summary>
+    public void AttachAgain(SiloAddress host) => PostToAll(new AttachAgainOn(host));
+
+    /// <summary>What is attached to a silo.</summary>
+    public Task<AttachedChannel[]> AttachedTo(SiloAddress host)
+    {
+        var listing = new AttachedListing(host, _lanes.Length);
+        PostToAll(listing);
+        return listing.Whole;
+    }
+
     /// <summary>Attaches these channels again.</summary>
     public void AttachAgain(IReadOnlyCollection<string> channels)
     {
@@ -159,6 +170,22 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, INotifySessions, IConn
         if (_stopping)
             connection.Close(DisconnectCode.Shutdown, "The server shuts down; reconnect.");
         return new Session(this, connection, _sessions);
+    }
+
+    /// <inheritdoc />
+    public void Together(Action publish)
+    {
+        foreach (var lane in _lanes)
+            lane.Worker.Hold();
+        try
+        {
+            publish();
+        }
+        finally
+        {
+            foreach (var lane in _lanes)
+                lane.Worker.Release();
+        }
     }
 
     /// <summary>Hands a subscription to its channel.</summary>

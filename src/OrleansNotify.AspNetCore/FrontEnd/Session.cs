@@ -172,7 +172,7 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
             Fail(command.Id, NotifyError.NotAvailable, ChannelNamespaces.NoJoinLeave, command.Channel);
             return;
         }
-        var subscription = new Subscription(connection, command.Channel, command) { Token = token, Expires = token?.Expires + world.Tokens.ClockSkew };
+        var subscription = new Subscription(connection, command.Channel, command) { Grant = token is null ? null : new(token, token.Expires + world.Tokens.ClockSkew) };
         if (TryAdd(subscription, command))
             frontEnd.Join(subscription);
     }

@@ -45,11 +45,14 @@ internal sealed class Subscription(Connection connection, string channel, Subscr
     /// <summary>Set when it is a subscription to a pattern: what the lanes know of it.</summary>
     public PatternSubscription? ByPattern { get; set; }
 
+    /// <summary>What allows it; null: it needs no token.</summary>
+    public TokenGrant? Grant { get; init; }
+
     /// <summary>When the token that allows it expires, clock skew included; null: it needs none.</summary>
-    public DateTimeOffset? Expires { get; init; }
+    public DateTimeOffset? Expires => Grant?.Until;
 
     /// <summary>That token; null: it needs none.</summary>
-    public SubscriptionToken? Token { get; init; }
+    public SubscriptionToken? Token => Grant?.Token;
 
     /// <summary>Where it stands.</summary>
     public SubscriptionState State { get; set; } = SubscriptionState.Joining;
@@ -84,6 +87,11 @@ internal sealed class Subscription(Connection connection, string channel, Subscr
             By.Send(frame);
     }
 }
+
+/// <summary>A token that allows a subscription.</summary>
+/// <param name="Token">The token.</param>
+/// <param name="Until">When it expires, clock skew included.</param>
+internal sealed record TokenGrant(SubscriptionToken Token, DateTimeOffset Until);
 
 /// <summary>What a subscription has while it is on its way from its place to the present.</summary>
 /// <param name="joinedAt">The cursor's offset when its place was fixed.</param>

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 using OrleansNotify.AspNetCore.Api;
+using OrleansNotify.AspNetCore.Delivery;
 using OrleansNotify.AspNetCore.Limits;
 using OrleansNotify.AspNetCore.Security.ApiKeys;
 using OrleansNotify.Protocol;
@@ -11,7 +12,7 @@ using OrleansNotify.Protocol;
 namespace OrleansNotify.AspNetCore.Publishing;
 
 /// <summary><c>POST /api/events/batch</c>: many events, a result for each, in order. A bad item fails alone; items of one channel keep their order.</summary>
-internal sealed class BatchEndpoint(ChannelPublisher publisher, IOptions<LimitOptions> limits)
+internal sealed class BatchEndpoint(ChannelPublisher publisher, IFanOut fanOut, IOptions<LimitOptions> limits)
 {
     // Sentences quote; nobody puts this answer into a page unread.
     private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -67,7 +68,10 @@ internal sealed class BatchEndpoint(ChannelPublisher publisher, IOptions<LimitOp
         }
         finally
         {
-            publisher.Send(calls);
+            if (calls.Count <= 1)
+                publisher.Send(calls);
+            else
+                fanOut.Together(() => publisher.Send(calls));
         }
         response.ContentType = "application/json";
         var output = new ArrayBufferWriter<byte>(results.Length * 192);

@@ -3,36 +3,45 @@ namespace OrleansNotify.Grains.Channels;
 /// <summary>
 /// The front-ends of one channel, by the rule of numbers: calls between silos can overtake one another, so whatever carries a lower number than
 /// one seen from the same front-end comes too late and changes nothing. Written under one lock (that of the silo's table of attachments);
-/// <see cref="Current"/> is read without it.
+/// <see cref="Current"/> is read without it. A part of its channel, and no object of its own, nor a dictionary: that would be the largest thing a
+/// channel with one subscriber has.
 /// </summary>
 /// <typeparam name="TAttached">What is kept of an attachment.</typeparam>
-internal sealed class Attachments<TAttached> where TAttached : class
+internal struct Attachments<TAttached> where TAttached : class, IAttachment
 {
-    // Also of detached ones: an attach sent before a detach may arrive behind it. At most one for each silo, and mostly one: a dictionary would be the
-    // largest thing that a channel with one subscriber has.
-    private Entry[] _known = [];
-    private volatile TAttached[] _current = [];
+    private TAttached[]? _current;
+
+    // An attach sent before a detach may arrive behind it. At most one for each silo.
+    private (SiloAddress FrontEnd, long Number)[]? _detached;
 
     /// <summary>Those attached now. Never changed, only replaced.</summary>
-    public TAttached[] Current => _current;
+    public readonly TAttached[] Current => Volatile.Read(in _current) ?? [];
 
     /// <summary>Every front-end known, with the highest number seen from it and whether it is attached.</summary>
-    public IEnumerable<(SiloAddress FrontEnd, long Number, bool IsAttached)> Known =>
-        _known.Select(entry => (entry.FrontEnd, entry.Number, entry.Attached is not null));
+    public readonly IEnumerable<(SiloAddress FrontEnd, long Number, bool IsAttached)> Known =>
+        [.. Current.Select(a => (a.FrontEnd, a.Number, true)), .. (_detached ?? []).Select(d => (d.FrontEnd, d.Number, false))];
 
     /// <summary>The attachment of a front-end, or null.</summary>
-    public TAttached? Find(SiloAddress frontEnd) => Look(frontEnd).Attached;
+    public readonly TAttached? Find(SiloAddress frontEnd)
+    {
+        foreach (var attached in Current)
+        {
+            if (attached.FrontEnd.Equals(frontEnd))
+                return attached;
+        }
+        return null;
+    }
 
     /// <summary>Whether an attach with this number has an effect: it is higher than all seen from this front-end.</summary>
-    public bool IsNews(SiloAddress frontEnd, long number) => number > Look(frontEnd).Number;
+    public readonly bool IsNews(SiloAddress frontEnd, long number) => number > Highest(frontEnd);
 
     /// <summary>Puts an attachment in the place of the front-end's former one. Only if <see cref="IsNews"/>.</summary>
     /// <returns>The former one, or null.</returns>
-    public TAttached? Attach(SiloAddress frontEnd, long number, TAttached attached)
+    public TAttached? Attach(TAttached attached)
     {
-        var former = Find(frontEnd);
-        Set(new Entry(frontEnd, number, attached));
-        _current = [.. _current.Where(a => a != former), attached];
+        var former = Find(attached.FrontEnd);
+        ForgetDetached(attached.FrontEnd);
+        Replace(former, attached);
         return former;
     }
 
@@ -40,42 +49,56 @@ internal sealed class Attachments<TAttached> where TAttached : class
     /// <returns>What was attached, or null.</returns>
     public TAttached? Detach(SiloAddress frontEnd, long number)
     {
-        var known = Look(frontEnd);
-        if (known.Number > number)
+        if (Highest(frontEnd) > number)
             return null;
-        Set(new Entry(frontEnd, number, null));
-        if (known.Attached is not null)
-            _current = [.. _current.Where(a => a != known.Attached)];
-        return known.Attached;
+        var former = Find(frontEnd);
+        ForgetDetached(frontEnd);
+        _detached = [.. _detached ?? [], (frontEnd, number)];
+        Replace(former, null);
+        return former;
     }
 
     /// <summary>Forgets a front-end that will never call again.</summary>
     public void Forget(SiloAddress frontEnd)
     {
-        if (Find(frontEnd) is { } attached)
-            _current = [.. _current.Where(a => a != attached)];
-        _known = [.. _known.Where(entry => !entry.FrontEnd.Equals(frontEnd))];
+        ForgetDetached(frontEnd);
+        Replace(Find(frontEnd), null);
     }
 
     // Of one never heard of: the lowest number there is.
-    private Entry Look(SiloAddress frontEnd)
+    private readonly long Highest(SiloAddress frontEnd)
     {
-        foreach (var entry in _known)
+        if (Find(frontEnd) is { } attached)
+            return attached.Number;
+        foreach (var detached in _detached ?? [])
         {
-            if (entry.FrontEnd.Equals(frontEnd))
-                return entry;
+            if (detached.FrontEnd.Equals(frontEnd))
+                return detached.Number;
         }
-        return new Entry(frontEnd, long.MinValue, null);
+        return long.MinValue;
     }
 
-    private void Set(Entry entry)
+    private void Replace(TAttached? former, TAttached? with)
     {
-        var at = Array.FindIndex(_known, known => known.FrontEnd.Equals(entry.FrontEnd));
-        if (at >= 0)
-            _known[at] = entry;
-        else
-            _known = [.. _known, entry];
+        if (former is null && with is null)
+            return;
+        var others = Current.Where(a => a != former);
+        Volatile.Write(ref _current, with is null ? [.. others] : [.. others, with]);
     }
 
-    private readonly record struct Entry(SiloAddress FrontEnd, long Number, TAttached? Attached);
+    private void ForgetDetached(SiloAddress frontEnd)
+    {
+        if (_detached is { } detached && Array.Exists(detached, d => d.FrontEnd.Equals(frontEnd)))
+            _detached = detached.Length == 1 ? null : [.. detached.Where(d => !d.FrontEnd.Equals(frontEnd))];
+    }
+}
+
+/// <summary>What an attachment is known by.</summary>
+internal interface IAttachment
+{
+    /// <summary>Whose.</summary>
+    SiloAddress FrontEnd { get; }
+
+    /// <summary>Of the attach.</summary>
+    long Number { get; }
 }

@@ -9,11 +9,13 @@ namespace OrleansNotify.Grains.Channels;
 internal sealed class ChannelSequence
 {
     private readonly TimeProvider _time;
-    private readonly History _history;
     private readonly NamespaceOptions _options;
-    private readonly PublicationIds _ids = new();
     private readonly RateLimit? _rate;
-    private IdempotencyKeys? _keys; // made with the first key: most channels never see one
+
+    // Made with the first publication, and with the first key: a channel that only has a subscriber has neither.
+    private PublicationIds? _ids;
+    private History? _history;
+    private IdempotencyKeys? _keys;
     private ulong _numbered;
 
     /// <summary>A new sequence, at offset 0 of an epoch.</summary>
@@ -22,7 +24,6 @@ internal sealed class ChannelSequence
         Epoch = epoch;
         _options = options;
         _time = time;
-        _history = new History(options.Class == ChannelClass.Ephemeral ? 0 : options.HistorySize, options.HistoryBytes, options.HistoryTtl, time);
         _rate = options.PublishesPerSecond > 0 ? new RateLimit(options.PublishesPerSecond, time) : null;
     }
 
@@ -31,7 +32,7 @@ internal sealed class ChannelSequence
         : this(options, moved.Position.Epoch, time)
     {
         _numbered = moved.Position.Offset;
-        _history.Restore(moved.Position.Offset, moved.History, moved.HistoryAges);
+        Kept.Restore(moved.Position.Offset, moved.History, moved.HistoryAges);
         var now = time.GetTimestamp();
         foreach (var key in moved.Keys)
         {
@@ -44,22 +45,31 @@ internal sealed class ChannelSequence
     public ChannelEpoch Epoch { get; set; }
 
     /// <summary>Where the channel stands.</summary>
-    public ChannelPosition Position => new(Epoch, _history.Top);
+    public ChannelPosition Position => new(Epoch, _history?.Top ?? 0);
 
     /// <summary>How many publications are kept.</summary>
-    public int HistoryCount => _history.Count;
+    public int HistoryCount => _history?.Count ?? 0;
 
     /// <summary>The oldest offset that a client may still ask for, by history or by an idempotency key.</summary>
-    public ulong OldestNeeded => Math.Min(_history.Oldest, _keys?.OldestOffset ?? ulong.MaxValue);
+    public ulong OldestNeeded => Math.Min(_history?.Oldest ?? 1, _keys?.OldestOffset ?? ulong.MaxValue);
 
     /// <summary>How long from now until there is nothing left that a client could come back for.</summary>
-    public TimeSpan TimeLeft => _keys?.TimeLeft > _history.TimeLeft ? _keys.TimeLeft : _history.TimeLeft;
+    public TimeSpan TimeLeft
+    {
+        get
+        {
+            var history = _history?.TimeLeft ?? TimeSpan.Zero;
+            return _keys?.TimeLeft > history ? _keys.TimeLeft : history;
+        }
+    }
+
+    private History Kept => _history ??= new History(_options.Class == ChannelClass.Ephemeral ? 0 : _options.HistorySize, _options.HistoryBytes, _options.HistoryTtl, _time);
 
     private IdempotencyKeys Keys => _keys ??= new IdempotencyKeys(_options.IdempotencyKeys, _options.IdempotencyTtl, _time);
 
     /// <summary>About how many bytes <see cref="Save"/> comes to on the wire.</summary>
     // 150: ids, times and framing of a publication or key, by measurement.
-    public long MoveBytes => _history.Bytes + (150L * (_history.Count + (_keys?.Count ?? 0) + 1));
+    public long MoveBytes => (_history?.Bytes ?? 0) + (150L * (HistoryCount + (_keys?.Count ?? 0) + 1));
 
     /// <summary>Gives each draft its place, or the answer its key had before, or (<see cref="PublishRefusal.TooMany"/>) none. Drafts later in the batch see the keys of earlier ones.</summary>
     public NumberedBatch Number(PublicationDraft[] batch)
@@ -90,7 +100,7 @@ internal sealed class ChannelSequence
                 results[i] = new PublishResult(PublishRefusal.TooMany, null, default);
                 continue;
             }
-            var id = _ids.Next(now);
+            var id = (_ids ??= new PublicationIds()).Next(now);
             var offset = ++_numbered;
             if (draft.IdempotencyKey is not null)
                 Keys.Add(draft.IdempotencyKey, new IdempotencyKeys.Known(fingerprint, id, offset, timestamp));
@@ -104,23 +114,23 @@ internal sealed class ChannelSequence
     public void Keep(NumberedBatch batch)
     {
         foreach (var publication in batch.Publications)
-            _history.Keep(publication, batch.Timestamp);
+            Kept.Keep(publication, batch.Timestamp);
     }
 
     /// <summary>Reads history, as <see cref="HistoryRequest"/> says.</summary>
     public HistoryPage Read(HistoryRequest request, ChannelLimitOptions limits)
     {
-        var publications = _history.Read(request.Since, request.Until, Math.Min(request.Limit, limits.MaxRead), limits.PageBytes, request.Reverse, out var gapless);
+        var publications = Kept.Read(request.Since, request.Until, Math.Min(request.Limit, limits.MaxRead), limits.PageBytes, request.Reverse, out var gapless);
         return new HistoryPage(Superseded: false, Position, publications, gapless);
     }
 
     /// <summary>Forgets history; offsets and keys stay.</summary>
-    public void Erase() => _history.Erase();
+    public void Erase() => _history?.Erase();
 
     /// <summary>All there is, for the silo that goes on with it.</summary>
     public MovedSequence Save()
     {
-        var (publications, ages) = _history.Save();
+        var (publications, ages) = Kept.Save();
         return new MovedSequence(
             Position,
             publications,

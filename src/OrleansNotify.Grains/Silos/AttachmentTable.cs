@@ -270,7 +270,7 @@ internal sealed class AttachmentTable(TimeProvider time, PatternTable patterns, 
             ?? (channel.Attachments.Find(frontEnd) is { } repeated && !IsSettled(repeated) ? repeated.InvitedAt : null);
         Uninvite(channel, frontEnd);
         var attached = new AttachedFrontEnd(channel, served, number, time.GetTimestamp(), invitedAt);
-        channel.Attachments.Attach(frontEnd, number, attached);
+        channel.Attachments.Attach(attached);
         // The one before, of this activation or of one that is just ending.
         if (served.Attached.GetValueOrDefault(channel.Name) is { } former)
             served.Remove(former);

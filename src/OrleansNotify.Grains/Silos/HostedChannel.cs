@@ -14,12 +14,13 @@ internal sealed class HostedChannel(string name, IHostedOwner owner)
     private int _history;
     private long _presenceVersion;
     private AttachedFrontEnd[] _invited = [];
+    private Attachments<AttachedFrontEnd> _attachments;
 
     /// <summary>The channel.</summary>
     public string Name => name;
 
     /// <summary>Its front-ends; written under the lock of the table this is in.</summary>
-    public Attachments<AttachedFrontEnd> Attachments { get; } = new();
+    public ref Attachments<AttachedFrontEnd> Attachments => ref _attachments;
 
     /// <summary>Front-ends that want the channel by a pattern and have not attached: each publication goes to them, too, and makes them attach. Never changed, only replaced, under the lock of the table.</summary>
     public AttachedFrontEnd[] Invited
@@ -89,7 +90,7 @@ internal interface IHostedOwner
 /// <param name="number">Of the attach; 0: invited.</param>
 /// <param name="since">When, as a timestamp.</param>
 /// <param name="invitedAt">Where the channel stood when the front-end was invited; null: it was not, or is attached for long.</param>
-internal sealed class AttachedFrontEnd(HostedChannel channel, ServedFrontEnd frontEnd, long number, long since, ChannelPosition? invitedAt = null)
+internal sealed class AttachedFrontEnd(HostedChannel channel, ServedFrontEnd frontEnd, long number, long since, ChannelPosition? invitedAt = null) : IAttachment
 {
     private readonly object? _invitedAt = invitedAt; // boxed: nearly all have none
     private int _changed;
@@ -99,6 +100,8 @@ internal sealed class AttachedFrontEnd(HostedChannel channel, ServedFrontEnd fro
 
     /// <summary>The front-end.</summary>
     public ServedFrontEnd FrontEnd => frontEnd;
+
+    SiloAddress IAttachment.FrontEnd => frontEnd.Address;
 
     /// <summary>Of the attach.</summary>
     public long Number => number;

@@ -67,6 +67,35 @@ public sealed class FanOutWorkerTests
         await lane.Has("large", "small");
     }
 
+    [Fact]
+    public async Task What_comes_while_it_is_held_is_done_behind_it_and_together()
+    {
+        var lane = new Lane();
+        lane.Worker.Hold();
+        lane.Pass("small 1");
+        lane.Pass("small 2");
+        Assert.Empty(lane.Done);
+
+        lane.Worker.Release();
+
+        await lane.Has("small 1", "small 2");
+        Assert.Equal([("small 1", false), ("small 2", false)], lane.Done);
+        Assert.Equal(1, lane.Deliveries);
+    }
+
+    [Fact]
+    public async Task Who_releases_it_does_not_wait_for_another_who_holds_it()
+    {
+        var lane = new Lane();
+        lane.Worker.Hold();
+        lane.Worker.Hold();
+        lane.Pass("small");
+
+        lane.Worker.Release();
+
+        await lane.Has("small");
+    }
+
     private sealed class Lane : ILaneHandler
     {
         [ThreadStatic]
@@ -89,6 +118,8 @@ public sealed class FanOutWorkerTests
                     return [.. _done];
             }
         }
+
+        public int Deliveries { get; private set; }
 
         public bool HasDelivery => _collected.Count > 0;
 
@@ -120,7 +151,10 @@ public sealed class FanOutWorkerTests
         public void Deliver()
         {
             lock (_done)
+            {
                 _done.AddRange(_collected.Select(work => (work, t_passes)));
+                Deliveries++;
+            }
             _collected.Clear();
         }
     }

@@ -40,10 +40,9 @@ public class AttachedChannelsTests
     {
         var attached = new AttachedChannels(_time);
         attached.Attached("a", Host, 1);
+        attached.Detached("a", Host, 1);
         attached.Attached("a", Other, 2);
 
-        Assert.Empty(attached.On(Host));
-        Assert.Equal(["a"], attached.On(Other));
         Assert.Equal(BeatVerdict.Fits, attached.Heard(Beat(1, 0, 0)));
         Assert.Equal(BeatVerdict.Fits, attached.Heard(Beat(2, 0, 0)));
     }
@@ -54,7 +53,7 @@ public class AttachedChannelsTests
         var attached = new AttachedChannels(_time);
         attached.Attached("a", Host, 1);
         attached.Attached("b", Other, 1);
-        attached.Detached("b");
+        attached.Detached("b", Other, 1);
         _time.Advance(TimeSpan.FromSeconds(6));
         Assert.Empty(attached.TakeSilent());
 
@@ -62,6 +61,18 @@ public class AttachedChannelsTests
 
         Assert.Equal([Host], attached.TakeSilent());
         Assert.Empty(attached.TakeSilent());
+    }
+
+    [Fact]
+    public async Task A_list_is_whole_when_every_lane_has_added_its_part()
+    {
+        var listing = new AttachedListing(Host, lanes: 2);
+        listing.Add([new("a", 1)]);
+        Assert.False(listing.Whole.IsCompleted);
+
+        listing.Add([new("b", 2), new("c", 3)]);
+
+        Assert.Equal([new("a", 1), new("b", 2), new("c", 3)], await listing.Whole);
     }
 
     private static Beat Beat(long sequence, int count, ulong hash) => new(Host, sequence, [], [], count, hash);

@@ -71,5 +71,6 @@ public class ConnectionTests
 
     private string Counted() => string.Join(' ', _counts.Peek().Channels.OrderBy(count => count.Key, StringComparer.Ordinal).Select(count => count.Value == 1 ? count.Key : $"{count.Key}×{count.Value}"));
 
-    private Subscription To(string channel, DateTimeOffset? expires = null) => new(_connection, channel, null) { Expires = expires };
+    private Subscription To(string channel, DateTimeOffset? expires = null) =>
+        new(_connection, channel, null) { Grant = expires is { } until ? new(new("ada", channel, until, null, null, null), until) : null };
 }

@@ -6,6 +6,7 @@ using OrleansNotify.AspNetCore.FrontEnd;
 using OrleansNotify.AspNetCore.Telemetry;
 using OrleansNotify.AspNetCore.Transports.WebSocket;
 using OrleansNotify.Grains.Channels;
+using OrleansNotify.Grains.Silos;
 using OrleansNotify.Grains.Streaming;
 using OrleansNotify.Protocol;
 using OrleansNotify.Testing;
@@ -19,6 +20,7 @@ public sealed partial class LocalChannelTests : IAsyncLifetime
     private readonly TextSink _sink = new();
     private RunningServer _server = null!;
     private Connection _connection = null!;
+    private AttachedChannels _attached = null!;
     private LocalChannel _channel = null!;
 
     public async Task InitializeAsync()
@@ -28,9 +30,10 @@ public sealed partial class LocalChannelTests : IAsyncLifetime
             where T : notnull => _server.Services.GetRequiredService<T>();
         var (metrics, time) = (Its<NotifyMetrics>(), Its<TimeProvider>());
         _connection = new Connection(1, "0-1", "websocket", time.GetUtcNow(), JsonWebSocketFormat.Instance, _sink, new Outbox(_sink, metrics, time, maxBytes: 10_000), new SubscriptionCounts());
+        _attached = new AttachedChannels(time);
         _channel = new LocalChannel("chat.a", new(
             Its<ChannelCalls>(),
-            new AttachedChannels(time),
+            _attached,
             new ConnectionTable(),
             Its<ChannelNamespaces>(),
             Its<ChannelLimitOptions>(),
@@ -65,6 +68,41 @@ public sealed partial class LocalChannelTests : IAsyncLifetime
 
         Assert.Equal(["subscribed", "event 1", "event 2", "unsubscribed", "event 3"], _sink.Frames);
         Assert.Null(_connection.Own("chat.a"));
+    }
+
+    [Fact]
+    public async Task It_knows_where_it_is_attached_and_as_what_until_it_is_let_go()
+    {
+        _channel.Attach();
+        var attached = await _answers.Reader.ReadAsync();
+        var host = attached.Reply!.Host;
+        Assert.False(_channel.IsOn(host));
+
+        _channel.Accept(attached);
+        Assert.True(_channel.IsOn(host));
+        Assert.False(_channel.IsOn(SiloAddress.New(System.Net.IPAddress.Loopback, 1, 1)));
+        Assert.Equal(new AttachedChannel("chat.a", attached.Number), _channel.AttachedAs);
+        Assert.Equal(BeatVerdict.Fits, Heard(1, AttachmentHash.Of("chat.a", attached.Number)));
+
+        // A call that has not been answered changes nothing.
+        _channel.Attach();
+        Assert.Equal(new AttachedChannel("chat.a", attached.Number), _channel.AttachedAs);
+        var again = await _answers.Reader.ReadAsync();
+        _channel.Accept(again);
+        Assert.Equal(new AttachedChannel("chat.a", again.Number), _channel.AttachedAs);
+        Assert.Equal(BeatVerdict.Fits, Heard(1, AttachmentHash.Of("chat.a", again.Number)));
+
+        Assert.False(_channel.DetachIfIdle(TimeSpan.Zero));
+        Assert.True(_channel.DetachIfIdle(TimeSpan.Zero));
+        Assert.False(_channel.IsOn(host));
+        Assert.Equal(BeatVerdict.Fits, Heard(0, 0));
+
+        // Twice: the first difference may be a call under way.
+        BeatVerdict Heard(int count, ulong hash)
+        {
+            _attached.Heard(new Beat(host, 0, [], [], count, hash));
+            return _attached.Heard(new Beat(host, 0, [], [], count, hash));
+        }
     }
 
     // Of a pattern whose lanes have it.
