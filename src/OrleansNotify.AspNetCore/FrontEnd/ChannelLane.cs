@@ -30,8 +30,9 @@ internal sealed partial class ChannelLane : ILaneHandler
     {
         _surroundings = surroundings(channel =>
         {
-            if (!_toDeliver.Contains(channel))
+            if (!channel.IsDue)
                 _toDeliver.Add(channel);
+            channel.IsDue = true;
         });
         _logger = logger;
         Worker = new FanOutWorker(this);
@@ -63,6 +64,7 @@ internal sealed partial class ChannelLane : ILaneHandler
     {
         foreach (var channel in _toDeliver)
         {
+            channel.IsDue = false;
             try
             {
                 channel.Deliver();
@@ -126,8 +128,14 @@ internal sealed partial class ChannelLane : ILaneHandler
             case Subscription joining:
                 (channel ?? Create(name)).Join(joining);
                 break;
+            case LeaveWork { Command: null } leave when channel is null:
+                leave.Subscription.State = SubscriptionState.Ended; // its connection ended while it was on its way here
+                break;
             case LeaveWork leave:
                 channel?.Leave(leave.Subscription, leave.Command);
+                break;
+            case JoinWaitingWork:
+                channel?.JoinWaiting();
                 break;
             case Connection departed:
                 channel?.Depart(departed);
@@ -257,6 +265,9 @@ internal sealed record Addressed(string Channel, object Work);
 
 /// <summary>A subscription goes.</summary>
 internal sealed record LeaveWork(Subscription Subscription, UnsubscribeCommand? Command);
+
+/// <summary>What subscriptions waited for that are not joined yet is there.</summary>
+internal sealed record JoinWaitingWork;
 
 /// <summary>A channel that reaches everyone is to be attached.</summary>
 internal sealed record EveryoneWork;

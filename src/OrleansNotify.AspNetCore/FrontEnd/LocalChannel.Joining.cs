@@ -27,7 +27,10 @@ internal sealed partial class LocalChannel
         if (subscription.State == SubscriptionState.Ended)
             return;
         _idleSince = 0;
-        if (!_cursor.IsPlaced || !CanWatch(subscription))
+        // Behind another one of its connection that is on its way to the present, be that a pattern's or one that is about to leave: what the other one holds is
+        // due before, and its replies are.
+        var isBehind = subscription.By is null && _joiners.CatchingUp.Exists(other => ReferenceEquals(other.Connection, subscription.Connection));
+        if (!_cursor.IsPlaced || !CanWatch(subscription) || isBehind)
         {
             Wait(subscription);
             if (!_cursor.IsPlaced)
@@ -39,6 +42,7 @@ internal sealed partial class LocalChannel
         {
             if (_asked?.ContainsKey(subscription.Connection) != true)
             {
+                TakeOverPatterned(subscription.Connection);
                 AddLive(subscription);
                 Enter(subscription);
             }
@@ -94,9 +98,11 @@ internal sealed partial class LocalChannel
     {
         if (subscription.State == SubscriptionState.Ended)
             return;
-        if (command is not null && subscription.State != SubscriptionState.Live)
+        // Both replies in their order, once it has joined; and what it holds is a pattern's, too.
+        var isCatchingUp = subscription.State is SubscriptionState.Reading or SubscriptionState.CatchingUp;
+        if (command is not null ? subscription.State != SubscriptionState.Live : isCatchingUp && !subscription.Connection.IsClosing && _patterned?.ContainsKey(subscription.Connection) == true)
         {
-            subscription.Leaving = command; // both replies in their order, once it has joined
+            subscription.Leaving = new LeaveWork(subscription, command);
             return;
         }
         Deliver();
@@ -120,7 +126,8 @@ internal sealed partial class LocalChannel
             Remove(waiting);
     }
 
-    private void JoinWaiting()
+    /// <summary>What they waited for is there.</summary>
+    public void JoinWaiting()
     {
         foreach (var subscription in TakeWaiting())
             Join(subscription);
@@ -132,7 +139,7 @@ internal sealed partial class LocalChannel
         subscription.State = SubscriptionState.Joining;
         subscription.CatchUp = null;
         subscription.Has = subscription.Told = 0;
-        Wait(subscription);
+        Wait(subscription, first: true); // others may wait for it
         Attach();
     }
 
@@ -144,12 +151,12 @@ internal sealed partial class LocalChannel
             Fail(subscription);
     }
 
-    private void Wait(Subscription subscription)
+    private void Wait(Subscription subscription, bool first = false)
     {
         var joiners = BeginJoining();
         if (joiners.Waiting.Count == 0)
             joiners.WaitingSince = world.Time.GetTimestamp();
-        joiners.Waiting.Add(subscription);
+        joiners.Waiting.Insert(first ? 0 : joiners.Waiting.Count, subscription);
     }
 
     private Subscription[] TakeWaiting()
@@ -163,6 +170,17 @@ internal sealed partial class LocalChannel
     }
 
     private Joiners BeginJoining() => ReferenceEquals(_joiners, Joiners.None) ? _joiners = new Joiners() : _joiners;
+
+    // False: it was not catching up.
+    private bool EndCatchingUp(Subscription subscription)
+    {
+        if (!_joiners.CatchingUp.Remove(subscription))
+            return false;
+        if (_joiners.Waiting.Count > 0)
+            world.Post(name, new JoinWaitingWork());
+        EndJoining();
+        return true;
+    }
 
     private void EndJoining()
     {
@@ -180,17 +198,18 @@ internal sealed partial class LocalChannel
             GiveUpRecovery(subscription);
             subscription.Send(connection.Format.Error(default, NotifyError.Internal, "The channel cannot be reached now, and was not recovered.", name));
         }
-        else if (subscription.Command is { } command && connection.Remove(subscription))
+        else if (subscription.Command is { } command && (connection.Remove(subscription) || subscription.Leaving is not null))
         {
             world.Metrics.Error(NotifyError.Internal);
             connection.Send(connection.Format.Error(command.Id.Span, NotifyError.Internal, "The channel cannot be reached now; subscribe again in a moment.", name));
+            if (subscription.Leaving?.Command is { } leaving)
+                connection.Send(connection.Format.Unsubscribed(leaving.Id.Span, name));
         }
     }
 
     private void GoLive(Subscription subscription)
     {
-        if (_joiners.CatchingUp.Remove(subscription))
-            EndJoining();
+        EndCatchingUp(subscription);
         subscription.Command = null;
         while (subscription.CatchUp?.Held.TryDequeue(out var frame) == true)
             subscription.Send(frame);
@@ -198,7 +217,7 @@ internal sealed partial class LocalChannel
         AddLive(subscription);
         subscription.Joined?.TrySetResult();
         if (subscription.Leaving is { } leaving)
-            Leave(subscription, leaving);
+            Leave(subscription, leaving.Command);
     }
 
     private void AddLive(Subscription subscription)
@@ -228,7 +247,7 @@ internal sealed partial class LocalChannel
         {
             RemoveLive(subscription);
         }
-        else if (_joiners.CatchingUp.Remove(subscription) || _joiners.Waiting.Remove(subscription))
+        else if (!EndCatchingUp(subscription) && _joiners.Waiting.Remove(subscription))
         {
             EndJoining();
         }

@@ -21,6 +21,8 @@ internal sealed partial class LocalChannel
     /// <summary>A pattern that matches: its connection gets what comes from here on.</summary>
     public void Include(PatternSubscription by)
     {
+        if (by.Connection.IsClosing)
+            return; // what it has is not to be known any more
         var patterned = PatternedOf(by.Connection);
         patterned.By.Add(by);
         Deliver(patterned);
@@ -68,6 +70,11 @@ internal sealed partial class LocalChannel
     {
         var by = recovering.By!;
         by.Recovered(name);
+        if (by.Connection.IsClosing)
+        {
+            recovering.State = SubscriptionState.Ended;
+            return false;
+        }
         var patterned = PatternedOf(by.Connection);
         if (ReferenceEquals(patterned.Delivering, recovering))
             return true; // once more, in another epoch

@@ -68,6 +68,9 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
     /// <summary>How many epochs have been followed: tells whether a connection has been told the one of now.</summary>
     public int EpochCount { get; private set; } = 1;
 
+    /// <summary>Whether the lane is about to have it deliver.</summary>
+    public bool IsDue { get; set; }
+
     /// <summary>Whether the channel is attached and its place known.</summary>
     public bool IsReady => _cursor.IsPlaced;
 

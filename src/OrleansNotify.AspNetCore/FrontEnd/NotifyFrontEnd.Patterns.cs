@@ -5,12 +5,8 @@ namespace OrleansNotify.AspNetCore.FrontEnd;
 // Subscriptions to patterns: first every silo is told, then every lane, then the client.
 internal sealed partial class NotifyFrontEnd
 {
-    /// <summary>Hands a subscription to a pattern to whom it concerns.</summary>
-    public void Join(Subscription subscription, ChannelPattern pattern)
-    {
-        subscription.ByPattern = new PatternSubscription(subscription, pattern, _lanes.Length);
-        _ = Tell(subscription.ByPattern);
-    }
+    /// <summary>Makes a subscription one to a pattern. Before its connection has it: that may end at any time, and then takes it from whom it concerns.</summary>
+    public void Prepare(Subscription subscription, ChannelPattern pattern) => subscription.ByPattern = new PatternSubscription(subscription, pattern, _lanes.Length);
 
     private async Task Tell(PatternSubscription joining)
     {

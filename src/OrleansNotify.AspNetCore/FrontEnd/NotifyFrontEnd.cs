@@ -188,8 +188,14 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, IFanOut, INotifySessio
         }
     }
 
-    /// <summary>Hands a subscription to its channel.</summary>
-    public void Join(Subscription subscription) => Post(subscription.Channel, subscription);
+    /// <summary>Hands a subscription to its channel, or to all whom its pattern concerns.</summary>
+    public void Join(Subscription subscription)
+    {
+        if (subscription.ByPattern is { } pattern)
+            _ = Tell(pattern);
+        else
+            Post(subscription.Channel, subscription);
+    }
 
     /// <summary>Takes a subscription from its channel.</summary>
     /// <param name="subscription">Which; the connection has let go of it.</param>

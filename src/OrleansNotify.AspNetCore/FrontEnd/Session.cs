@@ -190,8 +190,9 @@ internal sealed class Session(NotifyFrontEnd frontEnd, Connection connection, Se
             return;
         }
         var subscription = new Subscription(connection, command.Channel, command);
+        frontEnd.Prepare(subscription, pattern);
         if (TryAdd(subscription, command))
-            frontEnd.Join(subscription, pattern);
+            frontEnd.Join(subscription);
     }
 
     private bool TryAdd(Subscription subscription, SubscribeCommand command)

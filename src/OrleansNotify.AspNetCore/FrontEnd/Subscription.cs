@@ -72,8 +72,8 @@ internal sealed class Subscription(Connection connection, string channel, Subscr
     /// <summary>Set while it reads history and catches up.</summary>
     public CatchUp? CatchUp { get; set; }
 
-    /// <summary>Set when the client left before it was joined: both replies go out once it is.</summary>
-    public UnsubscribeCommand? Leaving { get; set; }
+    /// <summary>Set when it is to go, but not before it has joined.</summary>
+    public LeaveWork? Leaving { get; set; }
 
     /// <summary>Completes when it has joined or failed; set only where somebody waits.</summary>
     public TaskCompletionSource? Joined { get; set; }

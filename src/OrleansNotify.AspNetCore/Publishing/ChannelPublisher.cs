@@ -174,7 +174,7 @@ public sealed partial class ChannelPublisher : IDisposable
         var took = _time.GetElapsedTime(call.StartedAt);
         if (took < ShortestGathering || _namespaces.Find(call.Channel)?.Class != ChannelClass.Durable)
         {
-            Answer(call.Items, results, refusal);
+            Answer(call.Items, results, refusal, isLast: false);
             // Behind what waits for a thread now: the busier the process, the more goes into the next call, and the less each publication costs.
             await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
             return;
@@ -215,8 +215,16 @@ public sealed partial class ChannelPublisher : IDisposable
 
     private async ValueTask<(PublishResult[]? Results, PublishRefusal Refusal)> SendOnce(string channel, PublicationDraft[] drafts)
     {
-        if (_here?.TryPublish(channel, drafts) is { } published)
-            return (published, PublishRefusal.None);
+        try
+        {
+            if (_here?.TryPublish(channel, drafts) is { } published)
+                return (published, PublishRefusal.None);
+        }
+        catch (Exception exception)
+        {
+            LogFailed(channel, PublishRefusal.Unknown, exception);
+            return (null, PublishRefusal.Unknown);
+        }
         ValueTask<PublishResult[]> call;
         try
         {
@@ -249,8 +257,8 @@ public sealed partial class ChannelPublisher : IDisposable
     private static bool IsRepeatable((PublishResult[]? Results, PublishRefusal Refusal) sent, PublicationDraft[] drafts) =>
         sent is (null, PublishRefusal.Unknown) && Array.TrueForAll(drafts, static draft => draft.IdempotencyKey is not null);
 
-    // Answers of a batch go on side by side; a single one right here, which saves a change of thread.
-    private void Answer(PendingPublication[] items, PublishResult[]? results, PublishRefusal refusal)
+    // Answers of a batch go on side by side; a single one right here, which saves a change of thread, unless others wait for this one.
+    private void Answer(PendingPublication[] items, PublishResult[]? results, PublishRefusal refusal, bool isLast = true)
     {
         var published = 0;
         if (results is not null)
@@ -266,7 +274,7 @@ public sealed partial class ChannelPublisher : IDisposable
         if (published > 0)
             _metrics.Published(published);
         for (var i = 0; i < items.Length; i++)
-            items[i].Complete(results is null ? Refuse(refusal) : results[i], inline: items.Length == 1);
+            items[i].Complete(results is null ? Refuse(refusal) : results[i], inline: isLast && items.Length == 1);
     }
 
     private PublishResult Refuse(PublishRefusal refusal)

@@ -124,18 +124,10 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
     {
         if (_isPublishingHere || _durable is not null || batch.Length > MaxBatch)
             return null;
-        _isPublishingHere = true;
-        try
+        lock (_hosted!)
         {
-            lock (_hosted!)
-            {
-                var isMine = !_isClosed && _isKnown && _hosted!.Attachments.Current.Length > 0 && _foundIn == world.Epochs.MembershipVersion;
-                return isMine && world.Pulse.IsCertain ? PublishNow(batch) : null;
-            }
-        }
-        finally
-        {
-            _isPublishingHere = false;
+            var isMine = !_isClosed && _isKnown && _hosted!.Attachments.Current.Length > 0 && _foundIn == world.Epochs.MembershipVersion;
+            return isMine && world.Pulse.IsCertain ? PublishNow(batch) : null;
         }
     }
 
@@ -173,8 +165,17 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         _hasTold = true;
         var numbered = _sequence.Number(batch);
         _sequence.Keep(numbered);
-        if (numbered.Publications.Length > 0)
+        if (numbered.Publications.Length == 0)
+            return numbered.Results;
+        _isPublishingHere = true;
+        try
+        {
             Stream(numbered.Publications);
+        }
+        finally
+        {
+            _isPublishingHere = false;
+        }
         return numbered.Results;
     }
 

@@ -120,7 +120,9 @@ internal sealed class ChannelSequence
     /// <summary>Reads history, as <see cref="HistoryRequest"/> says.</summary>
     public HistoryPage Read(HistoryRequest request, ChannelLimitOptions limits)
     {
-        var publications = Kept.Read(request.Since, request.Until, Math.Min(request.Limit, limits.MaxRead), limits.PageBytes, request.Reverse, out var gapless);
+        if (_history is null)
+            return new HistoryPage(Superseded: false, Position, [], request.Since == 0);
+        var publications = _history.Read(request.Since, request.Until, Math.Min(request.Limit, limits.MaxRead), limits.PageBytes, request.Reverse, out var gapless);
         return new HistoryPage(Superseded: false, Position, publications, gapless);
     }
 

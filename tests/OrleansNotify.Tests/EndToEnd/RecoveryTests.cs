@@ -102,7 +102,7 @@ public sealed class RecoveryTests : IAsyncLifetime
         client.StopReading();
         await Until.True("more than 64 KiB wait for the client", async () =>
         {
-            await _server.Http.Publish("filler", $"\"{filler}\"");
+            await _server.Http.Publish("filler", $"\"{filler}{filler}{filler}\""); // megabytes fit into the sockets' buffers
             return (await _server.Http.Get("/api/connections?channel=filler")).Body.GetProperty("connections")[0].GetProperty("queued").GetInt64() > 100_000;
         });
         await client.Send($$"""{"type":"subscribe","channel":"amid","recover":{"epoch":"{{epoch}}","offset":0} }""");

@@ -10,17 +10,19 @@ using OrleansNotify.Grains.Silos;
 using OrleansNotify.Grains.Streaming;
 using OrleansNotify.Protocol;
 using OrleansNotify.Testing;
+using OrleansNotify.Tests.Channels;
 
 namespace OrleansNotify.Tests.FrontEnd;
 
 /// <summary>One channel of a front-end, with its real grain, in an order that sessions and lanes have only now and then.</summary>
 public sealed partial class LocalChannelTests : IAsyncLifetime
 {
-    private readonly System.Threading.Channels.Channel<AttachAnswer> _answers = System.Threading.Channels.Channel.CreateUnbounded<AttachAnswer>();
+    private readonly System.Threading.Channels.Channel<object> _work = System.Threading.Channels.Channel.CreateUnbounded<object>();
     private readonly TextSink _sink = new();
     private RunningServer _server = null!;
     private Connection _connection = null!;
     private AttachedChannels _attached = null!;
+    private LocalChannel.Surroundings _world = null!;
     private LocalChannel _channel = null!;
 
     public async Task InitializeAsync()
@@ -31,7 +33,7 @@ public sealed partial class LocalChannelTests : IAsyncLifetime
         var (metrics, time) = (Its<NotifyMetrics>(), Its<TimeProvider>());
         _connection = new Connection(1, "0-1", "websocket", time.GetUtcNow(), JsonWebSocketFormat.Instance, _sink, new Outbox(_sink, metrics, time, maxBytes: 10_000), new SubscriptionCounts());
         _attached = new AttachedChannels(time);
-        _channel = new LocalChannel("chat.a", new(
+        _world = new(
             Its<ChannelCalls>(),
             _attached,
             new ConnectionTable(),
@@ -41,9 +43,10 @@ public sealed partial class LocalChannelTests : IAsyncLifetime
             time,
             new EventBatch(metrics),
             new EventBatch(metrics),
-            (_, work) => Assert.True(_answers.Writer.TryWrite((AttachAnswer)work)),
+            (_, work) => Assert.True(_work.Writer.TryWrite(work)),
             _ => { },
-            ConnectionsPerUser: 10));
+            ConnectionsPerUser: 10);
+        _channel = new LocalChannel("chat.a", _world);
     }
 
     public async Task DisposeAsync() => await _server.DisposeAsync();
@@ -51,12 +54,9 @@ public sealed partial class LocalChannelTests : IAsyncLifetime
     [Fact]
     public async Task What_a_subscription_has_brought_is_not_recovered_while_it_goes()
     {
-        var own = new Subscription(_connection, "chat.a", new SubscribeCommand(default, "chat.a", null, null, false));
-        Assert.Null(_connection.TryAdd(own, 10));
+        var own = Own();
         _channel.Join(own);
-        var attached = await _answers.Reader.ReadAsync();
-        _channel.Accept(attached);
-        var epoch = attached.Reply!.Position.Epoch;
+        var epoch = (await Attached()).Reply!.Position.Epoch;
         Bring(epoch, 1);
 
         // The connection has let go of it, the lane has not yet: in between comes the recovery that a pattern asked for.
@@ -71,10 +71,88 @@ public sealed partial class LocalChannelTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_waits_behind_a_pattern_s_recovery_comes_before_a_subscription_by_name()
+    {
+        var epoch = await AttachedAt(3);
+        _channel.Join(Recovery(epoch));
+        Bring(epoch, 4);
+
+        var own = Own();
+        _channel.Join(own);
+        Bring(epoch, 5);
+        await Work(2); // the history, and that there is nothing to wait for any more
+        Bring(epoch, 6);
+
+        Assert.Equal(["position", "event 1", "event 2", "event 3", "event 4", "event 5", "subscribed", "event 6"], _sink.Frames);
+        Assert.Equal(SubscriptionState.Live, own.State);
+    }
+
+    [Fact]
+    public async Task What_waits_behind_a_history_is_a_pattern_s_too()
+    {
+        var epoch = await AttachedAt(3);
+        Assert.True(ChannelPattern.TryParse("chat.*", out var pattern));
+        var by = new PatternSubscription(new Subscription(_connection, "chat.*", new SubscribeCommand(default, "chat.*", null, null, false)), pattern, lanes: 1);
+        by.Open(new Frame([]));
+        _channel.Include(by);
+        var own = Own(history: 2);
+        _channel.Join(own);
+        Bring(epoch, 4);
+
+        // Its token has expired, say.
+        Assert.True(_connection.Remove(own));
+        _channel.Leave(own, null);
+        Bring(epoch, 5);
+        await Work(1);
+        Bring(epoch, 6);
+
+        Assert.Equal(["subscribed", "event 2", "event 3", "event 4", "event 5", "event 6"], _sink.Frames);
+        Assert.Equal(SubscriptionState.Ended, own.State);
+    }
+
+    [Fact]
+    public async Task Who_leaves_and_comes_again_is_answered_in_that_order()
+    {
+        var epoch = await AttachedAt(3);
+        var first = Own(history: 2);
+        _channel.Join(first);
+        Assert.Same(first, _connection.Remove("chat.a"));
+        _channel.Leave(first, new UnsubscribeCommand(default, "chat.a"));
+        _channel.Join(Own());
+        Bring(epoch, 4);
+
+        await Work(2);
+        Bring(epoch, 5);
+
+        Assert.Equal(["subscribed", "event 2", "event 3", "event 4", "unsubscribed", "subscribed", "event 5"], _sink.Frames);
+    }
+
+    [Fact]
+    public async Task A_channel_given_to_who_has_it_by_a_pattern_comes_once()
+    {
+        var epoch = await AttachedAt(0);
+        Assert.True(ChannelPattern.TryParse("chat.*", out var pattern));
+        var by = new PatternSubscription(new Subscription(_connection, "chat.*", new SubscribeCommand(default, "chat.*", null, null, false)), pattern, lanes: 1);
+        by.Open(new Frame([]));
+        _channel.Include(by);
+        Bring(epoch, 1);
+
+        var given = new Subscription(_connection, "chat.a", null);
+        Assert.Null(_connection.TryAdd(given, 10));
+        _channel.Join(given);
+        Bring(epoch, 2);
+        Assert.True(_connection.Remove(given));
+        _channel.Leave(given, null);
+        Bring(epoch, 3);
+
+        Assert.Equal(["event 1", "event 2", "event 3"], _sink.Frames);
+    }
+
+    [Fact]
     public async Task It_knows_where_it_is_attached_and_as_what_until_it_is_let_go()
     {
         _channel.Attach();
-        var attached = await _answers.Reader.ReadAsync();
+        var attached = (AttachAnswer)await Next();
         var host = attached.Reply!.Host;
         Assert.False(_channel.IsOn(host));
 
@@ -87,8 +165,7 @@ public sealed partial class LocalChannelTests : IAsyncLifetime
         // A call that has not been answered changes nothing.
         _channel.Attach();
         Assert.Equal(new AttachedChannel("chat.a", attached.Number), _channel.AttachedAs);
-        var again = await _answers.Reader.ReadAsync();
-        _channel.Accept(again);
+        var again = await Attached();
         Assert.Equal(new AttachedChannel("chat.a", again.Number), _channel.AttachedAs);
         Assert.Equal(BeatVerdict.Fits, Heard(1, AttachmentHash.Of("chat.a", again.Number)));
 
@@ -102,6 +179,62 @@ public sealed partial class LocalChannelTests : IAsyncLifetime
         {
             _attached.Heard(new Beat(host, 0, [], [], count, hash));
             return _attached.Heard(new Beat(host, 0, [], [], count, hash));
+        }
+    }
+
+    [Fact]
+    public void Whoever_has_gone_before_the_lane_knows_it_is_not_taken_in()
+    {
+        var lane = new ChannelLane(_ => _world, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+        var own = Own();
+
+        lane.Accept(new Addressed("chat.a", new LeaveWork(own, null)));
+        lane.Accept(new Addressed("chat.a", own));
+
+        Assert.Equal(SubscriptionState.Ended, own.State);
+    }
+
+    private Subscription Own(int? history = null)
+    {
+        var own = new Subscription(_connection, "chat.a", new SubscribeCommand(default, "chat.a", history, null, history is not null));
+        Assert.Null(_connection.TryAdd(own, 10));
+        return own;
+    }
+
+    // So many publications are in its history.
+    private async Task<ChannelEpoch> AttachedAt(int offset)
+    {
+        for (var n = 1; n <= offset; n++)
+            await _server.Services.GetRequiredService<IGrainFactory>().GetGrain<IChannelGrain>("chat.a").Publish([Some.Draft()]);
+        _channel.Attach();
+        var reply = (await Attached()).Reply!;
+        Assert.Equal((ulong)offset, reply.Position.Offset);
+        return reply.Position.Epoch;
+    }
+
+    private async Task<AttachAnswer> Attached()
+    {
+        var answer = (AttachAnswer)await Next();
+        _channel.Accept(answer);
+        return answer;
+    }
+
+    private Task<object> Next() => _work.Reader.ReadAsync().AsTask().WaitAsync(Until.DefaultTimeout);
+
+    // As its lane does.
+    private async Task Work(int items)
+    {
+        for (var i = 0; i < items; i++)
+        {
+            switch (await Next())
+            {
+                case HistoryAnswer answer:
+                    _channel.Accept(answer);
+                    break;
+                case JoinWaitingWork:
+                    _channel.JoinWaiting();
+                    break;
+            }
         }
     }
 

@@ -60,6 +60,17 @@ public sealed class ChannelPublisherTests : IDisposable
     }
 
     [Fact]
+    public async Task What_fails_here_is_unknown_and_holds_nobody_up()
+    {
+        _here.Answer = (_, _) => throw new InvalidOperationException("test");
+        Assert.Equal(PublishRefusal.Unknown, (await Publish("here", 1)).Refusal);
+        Assert.Equal(0, _publisher.Lanes);
+
+        _here.Answer = _channels.Number;
+        Assert.Equal(1UL, (await Publish("here", 2)).Position.Offset);
+    }
+
+    [Fact]
     public async Task Whoever_published_here_goes_on_at_once_although_others_wait_behind()
     {
         Task<PublishResult>[] behind = [];
