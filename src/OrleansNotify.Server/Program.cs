@@ -1,7 +1,6 @@
 using OrleansNotify.Server.Hosting;
 using OrleansNotify.Server.Verbs;
 
-SocketCompletions.RunInline();
 try
 {
     if (args is ["cluster", .. var wanted])
