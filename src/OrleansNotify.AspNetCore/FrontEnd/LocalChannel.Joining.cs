@@ -148,7 +148,17 @@ internal sealed partial class LocalChannel
         if (_joiners.Waiting.Count == 0 || world.Time.GetElapsedTime(_joiners.WaitingSince) < JoinPatience)
             return;
         foreach (var subscription in TakeWaiting())
-            Fail(subscription);
+        {
+            if (subscription.IsImplicit)
+            {
+                subscription.Joined?.TrySetResult();
+                Wait(subscription); // nobody would be told, and nobody would ask again
+            }
+            else
+            {
+                Fail(subscription);
+            }
+        }
     }
 
     private void Wait(Subscription subscription, bool first = false)
@@ -191,6 +201,9 @@ internal sealed partial class LocalChannel
     private void Fail(Subscription subscription)
     {
         var connection = subscription.Connection;
+        Deliver();
+        if (subscription.By is null && _patterned?.ContainsKey(connection) == true)
+            SendHeld(subscription); // it is a pattern's, too
         Remove(subscription);
         subscription.Joined?.TrySetResult();
         if (subscription.By is not null)
@@ -211,13 +224,18 @@ internal sealed partial class LocalChannel
     {
         EndCatchingUp(subscription);
         subscription.Command = null;
-        while (subscription.CatchUp?.Held.TryDequeue(out var frame) == true)
-            subscription.Send(frame);
+        SendHeld(subscription);
         subscription.CatchUp = null;
         AddLive(subscription);
         subscription.Joined?.TrySetResult();
         if (subscription.Leaving is { } leaving)
             Leave(subscription, leaving.Command);
+    }
+
+    private static void SendHeld(Subscription subscription)
+    {
+        while (subscription.CatchUp?.Held.TryDequeue(out var frame) == true)
+            subscription.Send(frame);
     }
 
     private void AddLive(Subscription subscription)

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
 using OrleansNotify.AspNetCore.Delivery;
 using OrleansNotify.AspNetCore.FrontEnd;
 using OrleansNotify.AspNetCore.Telemetry;
@@ -91,10 +92,7 @@ public sealed partial class LocalChannelTests : IAsyncLifetime
     public async Task What_waits_behind_a_history_is_a_pattern_s_too()
     {
         var epoch = await AttachedAt(3);
-        Assert.True(ChannelPattern.TryParse("chat.*", out var pattern));
-        var by = new PatternSubscription(new Subscription(_connection, "chat.*", new SubscribeCommand(default, "chat.*", null, null, false)), pattern, lanes: 1);
-        by.Open(new Frame([]));
-        _channel.Include(by);
+        _channel.Include(Pattern());
         var own = Own(history: 2);
         _channel.Join(own);
         Bring(epoch, 4);
@@ -108,6 +106,25 @@ public sealed partial class LocalChannelTests : IAsyncLifetime
 
         Assert.Equal(["subscribed", "event 2", "event 3", "event 4", "event 5", "event 6"], _sink.Frames);
         Assert.Equal(SubscriptionState.Ended, own.State);
+    }
+
+    [Fact]
+    public async Task What_waited_behind_a_history_that_cannot_be_read_comes_by_the_pattern()
+    {
+        var time = new FakeTimeProvider();
+        _channel = new LocalChannel("chat.a", _world with { Time = time });
+        var epoch = await AttachedAt(3);
+        _channel.Include(Pattern());
+        _channel.Join(Own(history: 2));
+        Bring(epoch, 4);
+
+        var answer = (HistoryAnswer)await Next();
+        time.Advance(LocalChannel.JoinPatience + TimeSpan.FromSeconds(1));
+        _channel.Accept(Publications(epoch, 5));
+        _channel.Accept(answer with { Page = null });
+        Bring(epoch, 6);
+
+        Assert.Equal(["event 4", "event 5", "error", "event 6"], _sink.Frames);
     }
 
     [Fact]
@@ -131,10 +148,7 @@ public sealed partial class LocalChannelTests : IAsyncLifetime
     public async Task A_channel_given_to_who_has_it_by_a_pattern_comes_once()
     {
         var epoch = await AttachedAt(0);
-        Assert.True(ChannelPattern.TryParse("chat.*", out var pattern));
-        var by = new PatternSubscription(new Subscription(_connection, "chat.*", new SubscribeCommand(default, "chat.*", null, null, false)), pattern, lanes: 1);
-        by.Open(new Frame([]));
-        _channel.Include(by);
+        _channel.Include(Pattern());
         Bring(epoch, 1);
 
         var given = new Subscription(_connection, "chat.a", null);
@@ -146,6 +160,25 @@ public sealed partial class LocalChannelTests : IAsyncLifetime
         Bring(epoch, 3);
 
         Assert.Equal(["event 1", "event 2", "event 3"], _sink.Frames);
+    }
+
+    [Fact]
+    public async Task A_channel_given_unasked_is_waited_for_longer_than_one_that_was_asked_for()
+    {
+        var time = new FakeTimeProvider();
+        _channel = new LocalChannel("chat.a", _world with { Time = time });
+        var given = new Subscription(_connection, "chat.a", null) { Joined = new TaskCompletionSource() };
+        Assert.Null(_connection.TryAdd(given, 10));
+        _channel.Join(given);
+
+        var answer = (AttachAnswer)await Next();
+        time.Advance(LocalChannel.JoinPatience);
+        _channel.Accept(answer with { Reply = null });
+        Assert.True(given.Joined.Task.IsCompleted, "The session that begins is held up no longer.");
+
+        time.Advance(TimeSpan.FromSeconds(2)); // it is tried again
+        Bring((await Attached()).Reply!.Position.Epoch, 1);
+        Assert.Equal(["event 1"], _sink.Frames);
     }
 
     [Fact]
@@ -238,21 +271,30 @@ public sealed partial class LocalChannelTests : IAsyncLifetime
         }
     }
 
-    // Of a pattern whose lanes have it.
     private Subscription Recovery(ChannelEpoch epoch)
     {
-        Assert.True(ChannelPattern.TryParse("chat.*", out var pattern));
         var recovery = new ChannelRecovery("chat.a", new RecoverFrom(epoch, 0));
-        var by = new PatternSubscription(new Subscription(_connection, "chat.*", new SubscribeCommand(default, "chat.*", null, null, true) { Recoveries = [recovery] }), pattern, lanes: 1);
+        return new Subscription(_connection, "chat.a", new SubscribeCommand(default, "chat.a", null, recovery.From, true)) { By = Pattern(recovery) };
+    }
+
+    // Its lanes have it.
+    private PatternSubscription Pattern(params ChannelRecovery[] recoveries)
+    {
+        Assert.True(ChannelPattern.TryParse("chat.*", out var pattern));
+        var command = new SubscribeCommand(default, "chat.*", null, null, recoveries.Length > 0) { Recoveries = recoveries };
+        var by = new PatternSubscription(new Subscription(_connection, "chat.*", command), pattern, lanes: 1);
         by.Open(new Frame([]));
-        return new Subscription(_connection, "chat.a", new SubscribeCommand(default, "chat.a", null, recovery.From, true)) { By = by };
+        return by;
     }
 
     private void Bring(ChannelEpoch epoch, ulong offset)
     {
-        _channel.Accept(new ChannelPublications("chat.a", epoch, [new Publication($"evt_{offset}", offset, "1"u8.ToArray(), PayloadShape.Value, DateTimeOffset.UnixEpoch)]));
+        _channel.Accept(Publications(epoch, offset));
         _channel.Deliver();
     }
+
+    private static ChannelPublications Publications(ChannelEpoch epoch, ulong offset) =>
+        new("chat.a", epoch, [new Publication($"evt_{offset}", offset, "1"u8.ToArray(), PayloadShape.Value, DateTimeOffset.UnixEpoch)]);
 
     private sealed partial class TextSink : IFrameSink
     {
