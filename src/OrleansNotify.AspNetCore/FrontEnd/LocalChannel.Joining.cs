@@ -164,7 +164,7 @@ internal sealed partial class LocalChannel
     private void Wait(Subscription subscription, bool first = false)
     {
         var joiners = BeginJoining();
-        if (joiners.Waiting.Count == 0)
+        if (joiners.Waiting.TrueForAll(static other => other.IsImplicit)) // who asked is not made impatient by who never is
             joiners.WaitingSince = world.Time.GetTimestamp();
         joiners.Waiting.Insert(first ? 0 : joiners.Waiting.Count, subscription);
     }

@@ -182,6 +182,24 @@ public sealed partial class LocalChannelTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Who_asks_for_a_channel_is_not_made_impatient_by_who_was_given_it()
+    {
+        var time = new FakeTimeProvider();
+        _channel = new LocalChannel("chat.a", _world with { Time = time });
+        _channel.Join(new Subscription(_connection, "chat.a", null));
+        time.Advance(LocalChannel.JoinPatience - TimeSpan.FromSeconds(1));
+        _channel.Join(Own());
+
+        var answer = (AttachAnswer)await Next();
+        time.Advance(TimeSpan.FromSeconds(2));
+        _channel.Accept(answer with { Reply = null });
+        time.Advance(TimeSpan.FromSeconds(2)); // it is tried again
+        await Attached();
+
+        Assert.Equal(["subscribed"], _sink.Frames);
+    }
+
+    [Fact]
     public async Task It_knows_where_it_is_attached_and_as_what_until_it_is_let_go()
     {
         _channel.Attach();
