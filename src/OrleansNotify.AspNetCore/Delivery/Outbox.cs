@@ -25,6 +25,9 @@ internal sealed class Outbox(IFrameSink sink, NotifyMetrics metrics, TimeProvide
     private TaskCompletionSource? _emptied;
     private TaskCompletionSource? _drained;
 
+    /// <summary>Is told when something has to wait.</summary>
+    public IOutboxOwner? Owner { get; set; }
+
     /// <summary>Bytes waiting, the write in flight included.</summary>
     public long PendingBytes
     {
@@ -147,6 +150,7 @@ internal sealed class Outbox(IFrameSink sink, NotifyMetrics metrics, TimeProvide
     private async Task Continue(ValueTask write, WriteBatch batch)
     {
         Volatile.Write(ref _writingSince, time.GetTimestamp());
+        Owner?.Waits();
         try
         {
             await write.ConfigureAwait(false); // whoever brought the frame, a channel in its turn perhaps, has nothing to do with what follows

@@ -6,7 +6,7 @@ using OrleansNotify.Protocol;
 namespace OrleansNotify.AspNetCore.FrontEnd;
 
 /// <summary>One client session on this silo.</summary>
-internal sealed class Connection(long number, string id, string transport, DateTimeOffset since, IFrameFormat format, IFrameSink sink, Outbox outbox, SubscriptionCounts counts, IConnectionWatch? watch = null)
+internal sealed class Connection(long number, string id, string transport, DateTimeOffset since, IFrameFormat format, IFrameSink sink, Outbox outbox, SubscriptionCounts counts, IConnectionWatch? watch = null) : IOutboxOwner
 {
     private readonly Lock _lock = new();
     private readonly List<Subscription> _subscriptions = [];
@@ -15,6 +15,7 @@ internal sealed class Connection(long number, string id, string transport, DateT
     private long _nextExpiry = long.MaxValue;
     private bool _ended;
     private int _closing;
+    private int _waits;
     private TaskCompletionSource? _closed;
     private (DisconnectCode Code, string Reason)? _farewell;
 
@@ -37,6 +38,7 @@ internal sealed class Connection(long number, string id, string transport, DateT
                 if (!isKnown && !_ended)
                     watch?.Connected(this);
             }
+            Keeper?.Hurry(this);
         }
     }
 
@@ -69,6 +71,12 @@ internal sealed class Connection(long number, string id, string transport, DateT
 
     /// <summary>Up to which version of the revoked tokens its own were checked; the next look after it checks what is newer. −1: a token of its is new.</summary>
     public long RevocationsChecked { get; set; } = -1;
+
+    /// <summary>Its place among the <see cref="ConnectionDeadlines"/>, which alone use it; −1: none.</summary>
+    public int DeadlineSlot { get; set; } = -1;
+
+    /// <summary>Who looks after it; null: nobody.</summary>
+    public IConnectionKeeper? Keeper { get; init; }
 
     /// <summary>Whether its end has begun.</summary>
     public bool IsClosing => Volatile.Read(ref _closing) != 0;
@@ -109,11 +117,25 @@ internal sealed class Connection(long number, string id, string transport, DateT
         if (!TryBeginClose())
             return;
         _farewell = (code, reason);
-        Closing?.Invoke(this, code, reason);
+        Keeper?.Close(this, code, reason);
     }
 
-    /// <summary>Set by the front-end: does the closing.</summary>
-    public Action<Connection, DisconnectCode, string>? Closing { get; set; }
+    /// <inheritdoc />
+    public void Waits()
+    {
+        if (Volatile.Read(ref _waits) == 0 && Interlocked.Exchange(ref _waits, 1) == 0)
+            Keeper?.Waits(this);
+    }
+
+    /// <summary>From here on <see cref="Waits"/> tells the keeper again.</summary>
+    public void WaitsNoMore() => Volatile.Write(ref _waits, 0);
+
+    /// <summary>A token of its is new: it is checked against what was revoked.</summary>
+    public void CheckRevocations()
+    {
+        RevocationsChecked = -1;
+        Keeper?.Hurry(this);
+    }
 
     /// <summary>Ends the socket: our farewell is out.</summary>
     public void CloseSink() => sink.Close();
@@ -135,10 +157,10 @@ internal sealed class Connection(long number, string id, string transport, DateT
             _subscriptions.Add(subscription);
             counts.Subscribed(subscription.Channel);
             watch?.Subscribed(this, subscription.Channel);
-            if (subscription.Token is not null)
-                RevocationsChecked = -1;
             if (subscription.Expires is { } expires && expires.UtcTicks < _nextExpiry)
                 Volatile.Write(ref _nextExpiry, expires.UtcTicks);
+            if (subscription.Token is not null)
+                CheckRevocations();
             return null;
         }
     }

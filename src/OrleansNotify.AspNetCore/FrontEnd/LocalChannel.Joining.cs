@@ -133,13 +133,18 @@ internal sealed partial class LocalChannel
             Join(subscription);
     }
 
+    // It waits once more; a pattern of its connection goes on delivering.
     private void JoinAgain(Subscription subscription)
     {
+        if (IsPatternsToo(subscription))
+            SendHeld(subscription);
         _joiners.CatchingUp.Remove(subscription);
         subscription.State = SubscriptionState.Joining;
         subscription.CatchUp = null;
         subscription.Has = subscription.Told = 0;
         Wait(subscription, first: true); // others may wait for it
+        if (subscription.By is null)
+            GiveBackPatterned(subscription.Connection);
         Attach();
     }
 
@@ -202,8 +207,8 @@ internal sealed partial class LocalChannel
     {
         var connection = subscription.Connection;
         Deliver();
-        if (subscription.By is null && _patterned?.ContainsKey(connection) == true)
-            SendHeld(subscription); // it is a pattern's, too
+        if (IsPatternsToo(subscription))
+            SendHeld(subscription);
         Remove(subscription);
         subscription.Joined?.TrySetResult();
         if (subscription.By is not null)
@@ -219,6 +224,9 @@ internal sealed partial class LocalChannel
                 connection.Send(connection.Format.Unsubscribed(leaving.Id.Span, name));
         }
     }
+
+    // What a subscription holds while a pattern of its connection covers the channel is due, whatever becomes of the subscription.
+    private bool IsPatternsToo(Subscription subscription) => subscription.By is null && _patterned?.ContainsKey(subscription.Connection) == true;
 
     private void GoLive(Subscription subscription)
     {

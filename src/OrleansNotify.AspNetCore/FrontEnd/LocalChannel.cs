@@ -250,22 +250,19 @@ internal sealed partial class LocalChannel(string name, LocalChannel.Surrounding
         EpochCount++;
         world.Metrics.EpochTold();
         BeginFiltersAnew();
+        foreach (var subscription in _joiners.CatchingUp.FindAll(joining => joining.State == SubscriptionState.Reading))
+            JoinAgain(subscription); // its place was in the epoch that is over
         foreach (var subscription in AllLive)
         {
             subscription.Has = subscription.Told = 0;
             if (IsToldPositions(subscription))
                 subscription.Send(subscription.Connection.Format.Position(name, _cursor.Position, recovered: false));
         }
-        foreach (var subscription in _joiners.CatchingUp.ToArray())
+        foreach (var subscription in _joiners.CatchingUp)
         {
-            if (subscription.State == SubscriptionState.Reading)
-                JoinAgain(subscription); // its place was in the epoch that is over
-            else
-            {
-                subscription.Has = subscription.Told = 0;
-                if (IsToldPositions(subscription))
-                    Hold(subscription, subscription.Connection.Format.Position(name, _cursor.Position, recovered: false));
-            }
+            subscription.Has = subscription.Told = 0;
+            if (IsToldPositions(subscription))
+                Hold(subscription, subscription.Connection.Format.Position(name, _cursor.Position, recovered: false));
         }
     }
 

@@ -60,7 +60,7 @@ internal sealed partial class NotifyFrontEnd
     public Task Renew(Connection connection, Identity identity)
     {
         connection.Identity = identity;
-        connection.RevocationsChecked = -1;
+        connection.CheckRevocations();
         foreach (var subscription in connection.RemoveWhere(s => _sessions.Access.Check(s, identity) is not null))
             Drop(subscription, NotifyError.PermissionDenied);
         return Joined(AttachGiven(connection, identity), CancellationToken.None);
@@ -121,15 +121,16 @@ internal sealed partial class NotifyFrontEnd
         subscription.Connection.Send(subscription.Connection.Format.Dropped(subscription.Channel, code));
     }
 
-    // Once a second.
-    private void CheckTokens(Connection connection, DateTimeOffset now)
+    // Says when to look again.
+    private DateTimeOffset CheckTokens(Connection connection, DateTimeOffset now)
     {
         if (connection.Identity is not { } identity)
         {
             if (now - connection.Since > _limits.HandshakeTimeout)
                 connection.Close(DisconnectCode.Stale, "No token came in time: connect with one, or send auth.");
+            return connection.Since + _limits.HandshakeTimeout;
         }
-        else if (IsRevoked(connection, identity))
+        if (IsRevoked(connection, identity))
             connection.Close(DisconnectCode.InvalidToken, RevokedTokens.Sentence);
         else if (now >= identity.Expires)
             connection.Close(DisconnectCode.Expired, "The token has expired; connect with a new one.");
@@ -138,6 +139,7 @@ internal sealed partial class NotifyFrontEnd
             foreach (var subscription in connection.RemoveExpired(now))
                 Drop(subscription, NotifyError.TokenExpired);
         }
+        return new DateTimeOffset(Math.Min(identity.Expires.UtcTicks, connection.NextExpiry), TimeSpan.Zero);
     }
 
     private bool IsRevoked(Connection connection, Identity identity)

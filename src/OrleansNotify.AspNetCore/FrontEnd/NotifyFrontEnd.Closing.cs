@@ -10,13 +10,6 @@ internal sealed partial class NotifyFrontEnd
     // A farewell behind a stuck write is given this long; then the socket is cut.
     private static readonly TimeSpan FarewellPatience = TimeSpan.FromSeconds(5);
 
-    /// <summary>Takes note that the client was heard of.</summary>
-    public void Heard(Connection connection)
-    {
-        connection.KeepAlive.Heard = _time.GetTimestamp();
-        connection.KeepAlive.Pinged = 0;
-    }
-
     /// <summary>Ends a connection whose client, or whose socket, has ended.</summary>
     public async Task End(Connection connection, Frame? farewell)
     {
@@ -46,59 +39,7 @@ internal sealed partial class NotifyFrontEnd
         }
     }
 
-    /// <summary>Looks after the connections, once a second: pings those due, drops the silent and the stuck, and the fullest outbox when all together weigh too much.</summary>
-    public void LookAfter()
-    {
-        var now = _time.GetTimestamp();
-        var clock = _time.GetUtcNow();
-        long together = 0;
-        Connection? fullest = null;
-        long most = 0;
-        foreach (var connection in _connections)
-        {
-            var pending = connection.Outbox.PendingBytes;
-            together += pending;
-            if (pending > most)
-                (fullest, most) = (connection, pending);
-            if (connection.Outbox.Stalled > _limits.OutboxStall)
-                connection.Close(DisconnectCode.Slow, "The client does not read.");
-            else
-            {
-                LookAfter(connection, now);
-                CheckTokens(connection, clock);
-            }
-        }
-        Metrics.OutboxBytes(together);
-        // PROMISES P10: all outboxes of a silo together at most a quarter of memory.
-        if (fullest is not null && together > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4)
-            fullest.Close(DisconnectCode.Slow, "The server is short of memory and this client reads slowest.");
-    }
-
-    private void LookAfter(Connection connection, long now)
-    {
-        if (connection.Format.KeepAlive is not { } ping)
-            return;
-        ref var state = ref connection.KeepAlive;
-        if (state.Pinged != 0)
-        {
-            if (_time.GetElapsedTime(state.Pinged, now) > _limits.PongTimeout)
-                connection.Close(DisconnectCode.NoPong, "No answer to a ping in time.");
-            return;
-        }
-        if (state.NextPing != 0 && now < state.NextPing)
-            return;
-        if (state.NextPing != 0)
-        {
-            if (connection.Format.AnswersKeepAlive)
-                state.Pinged = now;
-            connection.Send(ping);
-        }
-        // −10 %: connections accepted together are not pinged together.
-        var next = _limits.PingInterval * (1 - (0.1 * Random.Shared.NextDouble()));
-        state.NextPing = now + (long)(next.TotalSeconds * _time.TimestampFrequency);
-    }
-
-    private void CloseConnection(Connection connection, DisconnectCode code, string reason)
+    void IConnectionKeeper.Close(Connection connection, DisconnectCode code, string reason)
     {
         Forget(connection);
         Metrics.Closed(code);
@@ -129,6 +70,7 @@ internal sealed partial class NotifyFrontEnd
     {
         if (!_connections.Remove(connection))
             return;
+        _deadlines.Remove(connection);
         _counts.Disconnected();
         Release(connection);
     }

@@ -18,7 +18,7 @@ namespace OrleansNotify.AspNetCore.FrontEnd;
 /// <summary>
 /// The front-end of this silo: spreads the one stream addressed to it over the fan-out lanes, and holds the connections.
 /// </summary>
-internal sealed partial class NotifyFrontEnd : IFrontEnd, IFanOut, INotifySessions, IConnectionDirectory, IFrontEndReadiness
+internal sealed partial class NotifyFrontEnd : IFrontEnd, IFanOut, INotifySessions, IConnectionDirectory, IConnectionKeeper, IFrontEndReadiness
 {
     // How long a user's session waits for its own channel before it begins without (it is attached as soon as possible all the same).
     private static readonly TimeSpan BeginPatience = TimeSpan.FromSeconds(5);
@@ -158,9 +158,11 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, IFanOut, INotifySessio
         var outbox = new Outbox(start.Sink, Metrics, _time, _limits.OutboxBytes);
         var connection = new Connection(number, ConnectionId.Format(_calls.FrontEnd, number), start.Transport, _time.GetUtcNow(), start.Format, start.Sink, outbox, _counts, _watch)
         {
-            Closing = CloseConnection,
+            Keeper = this,
         };
+        outbox.Owner = connection;
         Heard(connection);
+        _deadlines.Add(connection);
         _connections.Add(connection);
         _counts.Connected();
         if (!_tokens.IsOn)

@@ -100,6 +100,22 @@ public class OutboxTests
     }
 
     [Fact]
+    public void Its_owner_is_told_of_a_write_that_the_socket_does_not_take_at_once_and_of_no_other()
+    {
+        var owner = new CountingOwner();
+        var atOnce = new Outbox(new CollectingSink(), TestMetrics.Create(), _time, maxBytes: 100) { Owner = owner };
+        atOnce.TryEnqueue(Frame(1, 10));
+        Assert.Equal(0, owner.Waits);
+
+        _outbox.Owner = owner;
+        _outbox.TryEnqueue(Frame(1, 10));
+        _outbox.TryEnqueue(Frame(2, 10));
+        Assert.Equal(1, owner.Waits);
+        _sink.Complete();
+        Assert.Equal(2, owner.Waits);
+    }
+
+    [Fact]
     public async Task A_lost_socket_ends_the_outbox_and_leaves_nothing_counted()
     {
         _outbox.TryEnqueue(Frame(1, 10));
@@ -152,6 +168,13 @@ public class OutboxTests
         public void Abort()
         {
         }
+    }
+
+    private sealed class CountingOwner : IOutboxOwner
+    {
+        public int Waits { get; private set; }
+
+        void IOutboxOwner.Waits() => Waits++;
     }
 }
 

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Time.Testing;
 using OrleansNotify.AspNetCore.Delivery;
 using OrleansNotify.AspNetCore.FrontEnd;
+using OrleansNotify.AspNetCore.Security;
 using OrleansNotify.AspNetCore.Transports.WebSocket;
 using OrleansNotify.Protocol;
 using OrleansNotify.Tests.Delivery;
@@ -11,12 +12,13 @@ public class ConnectionTests
 {
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
     private readonly SubscriptionCounts _counts = new();
+    private readonly NotingKeeper _keeper = new();
     private readonly Connection _connection;
 
     public ConnectionTests()
     {
         var sink = new ManualSink();
-        _connection = new Connection(1, "0-1", "websocket", _time.GetUtcNow(), JsonWebSocketFormat.Instance, sink, new Outbox(sink, TestMetrics.Create(), _time, maxBytes: 100), _counts);
+        _connection = new Connection(1, "0-1", "websocket", _time.GetUtcNow(), JsonWebSocketFormat.Instance, sink, new Outbox(sink, TestMetrics.Create(), _time, maxBytes: 100), _counts) { Keeper = _keeper };
     }
 
     [Fact]
@@ -47,6 +49,44 @@ public class ConnectionTests
     }
 
     [Fact]
+    public void Who_looks_after_it_is_told_once_that_something_waits_until_he_has_looked()
+    {
+        _connection.Waits();
+        _connection.Waits();
+        Assert.Equal(["waits"], _keeper.Told);
+
+        _connection.WaitsNoMore();
+        _connection.Waits();
+        Assert.Equal(["waits", "waits"], _keeper.Told);
+    }
+
+    [Fact]
+    public void Who_looks_after_it_is_told_whenever_a_token_says_for_how_long_something_is_allowed()
+    {
+        _connection.Identity = Identity.WithoutToken("ada");
+        Assert.Equal(["hurry"], _keeper.Told);
+        Assert.Null(_connection.TryAdd(To("ever"), 10));
+        Assert.Equal(["hurry"], _keeper.Told);
+
+        _connection.RevocationsChecked = 3;
+        Assert.Null(_connection.TryAdd(To("a", _time.GetUtcNow()), 10));
+        Assert.Equal(["hurry", "hurry"], _keeper.Told);
+        Assert.Equal(-1, _connection.RevocationsChecked);
+        _connection.RevocationsChecked = 3;
+        _connection.CheckRevocations();
+        Assert.Equal((3, -1L), (_keeper.Told.Count, _connection.RevocationsChecked));
+    }
+
+    [Fact]
+    public void It_asks_to_be_closed_once()
+    {
+        _connection.Close(DisconnectCode.Slow, "slow");
+        _connection.Close(DisconnectCode.NoPong, "silent");
+
+        Assert.Equal(["close Slow slow"], _keeper.Told);
+    }
+
+    [Fact]
     public void Its_subscriptions_count_while_it_has_them()
     {
         Assert.Null(_connection.TryAdd(To("a"), 10));
@@ -73,4 +113,15 @@ public class ConnectionTests
 
     private Subscription To(string channel, DateTimeOffset? expires = null) =>
         new(_connection, channel, null) { Grant = expires is { } until ? new(new("ada", channel, until, null, null, null), until) : null };
+
+    private sealed class NotingKeeper : IConnectionKeeper
+    {
+        public List<string> Told { get; } = [];
+
+        public void Close(Connection connection, DisconnectCode code, string reason) => Told.Add($"close {code} {reason}");
+
+        public void Hurry(Connection connection) => Told.Add("hurry");
+
+        public void Waits(Connection connection) => Told.Add("waits");
+    }
 }

@@ -128,6 +128,25 @@ public sealed partial class LocalChannelTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task While_a_history_waits_for_the_epoch_that_has_begun_the_pattern_delivers()
+    {
+        var epoch = await AttachedAt(3);
+        _channel.Include(Pattern());
+        var own = Own(history: 2);
+        _channel.Join(own);
+        Bring(epoch, 4);
+        var ended = (HistoryAnswer)await Next();
+
+        var next = epoch with { StartedAt = epoch.StartedAt + 1 };
+        Bring(next, 1);
+        _channel.Accept(ended);
+        Bring(next, 2);
+
+        Assert.Equal(["event 4", "event 1", "event 2"], _sink.Frames);
+        Assert.Equal(SubscriptionState.Joining, own.State);
+    }
+
+    [Fact]
     public async Task Who_leaves_and_comes_again_is_answered_in_that_order()
     {
         var epoch = await AttachedAt(3);
