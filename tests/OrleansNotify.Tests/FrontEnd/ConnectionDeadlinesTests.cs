@@ -73,10 +73,10 @@ public class ConnectionDeadlinesTests
         var model = new Dictionary<Connection, long>();
         for (var i = 0; i < 5_000; i++, _now++)
         {
-            var one = model.Count == 0 ? null : model.Keys.ElementAt(random.Next(model.Count));
-            switch (random.Next(100))
+            var one = model.Count == 0 ? New(i) : model.Keys.ElementAt(random.Next(model.Count));
+            switch (model.Count == 0 ? 0 : random.Next(100))
             {
-                case < 20 or _ when one is null:
+                case < 20:
                     one = New(i);
                     _deadlines.Add(one);
                     model[one] = 0;
