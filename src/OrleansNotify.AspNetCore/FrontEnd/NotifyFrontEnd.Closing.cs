@@ -61,9 +61,17 @@ internal sealed partial class NotifyFrontEnd
         }
         catch (TimeoutException)
         {
-            connection.Abort();
+            await Cut(connection);
         }
         connection.SetClosed();
+    }
+
+    private Task Cut(Connection connection)
+    {
+        if (!_stopping)
+            return _cuts.Cut(connection);
+        connection.Abort(); // the process ends: nobody is held up
+        return Task.CompletedTask;
     }
 
     private void Forget(Connection connection)

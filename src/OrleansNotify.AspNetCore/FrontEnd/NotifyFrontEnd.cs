@@ -33,6 +33,7 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, IFanOut, INotifySessio
     private readonly RevokedTokens _revoked;
     private readonly IConnectionWatch _watch;
     private readonly Session.Surroundings _sessions;
+    private readonly ConnectionCuts _cuts;
     private readonly LimitOptions _limits;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -59,6 +60,7 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, IFanOut, INotifySessio
     {
         (_calls, _beats, _connections, _counts, _patterns, _tokens, _revoked, _watch, _limits, _time, _logger) = (calls, beats, connections, counts, patterns, tokens, revoked, watch, limits.Value, time, logger);
         Metrics = metrics;
+        _cuts = new ConnectionCuts(time);
         _sessions = new Session.Surroundings(new ChannelAccess(namespaces), namespaces, calls, publisher, tokens, new CommandRates(_limits, time), _limits.SubscriptionsPerConnection, channelLimits.HistoryPageSize);
         // As many lanes as processors: more would only take turns.
         _lanes = new ChannelLane[Math.Max(1, Environment.ProcessorCount)];
