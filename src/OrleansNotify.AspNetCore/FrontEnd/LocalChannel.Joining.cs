@@ -136,6 +136,7 @@ internal sealed partial class LocalChannel
     // It waits once more; a pattern of its connection goes on delivering.
     private void JoinAgain(Subscription subscription)
     {
+        Deliver();
         if (IsPatternsToo(subscription))
             SendHeld(subscription);
         _joiners.CatchingUp.Remove(subscription);

@@ -147,6 +147,24 @@ public sealed partial class LocalChannelTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task While_a_history_tells_of_an_epoch_that_has_not_come_yet_the_pattern_delivers()
+    {
+        var epoch = await AttachedAt(3);
+        _channel.Include(Pattern());
+        _channel.Join(Own(history: 2));
+        Bring(epoch, 4);
+        var answer = (HistoryAnswer)await Next();
+        var next = epoch with { StartedAt = epoch.StartedAt + 1 };
+
+        _channel.Accept(Publications(epoch, 5));
+        _channel.Accept(answer with { Page = answer.Page! with { Position = new(next, 1) } });
+        Bring(epoch, 6);
+        Bring(next, 1);
+
+        Assert.Equal(["event 4", "event 5", "event 6", "event 1"], _sink.Frames);
+    }
+
+    [Fact]
     public async Task Who_leaves_and_comes_again_is_answered_in_that_order()
     {
         var epoch = await AttachedAt(3);
