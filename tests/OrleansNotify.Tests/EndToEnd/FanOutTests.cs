@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using OrleansNotify.AspNetCore.Delivery;
+using OrleansNotify.AspNetCore.Publishing;
 using OrleansNotify.Grains.Channels;
 using OrleansNotify.Grains.Silos;
 using OrleansNotify.Testing;
@@ -39,6 +40,8 @@ public sealed class FanOutTests
         await client.TakeEvents(2);
         Assert.Equal(0, fanOut.Times);
 
+        // The first batch's publishers have their answer a moment before its call is over; what came meanwhile would travel behind it.
+        await Until.Equal(0, "channels with a call in flight", () => server.Services.GetRequiredService<ChannelPublisher>().Lanes);
         await Post("chat.a", "chat.b", "chat.a");
         await client.TakeEvents(3);
         Assert.Equal(1, fanOut.Times);
