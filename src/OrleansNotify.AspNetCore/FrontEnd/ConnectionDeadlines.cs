@@ -13,16 +13,6 @@ internal sealed class ConnectionDeadlines
     private Connection[] _connections = [];
     private int _count;
 
-    /// <summary>How many connections.</summary>
-    public int Count
-    {
-        get
-        {
-            lock (_lock)
-                return _count;
-        }
-    }
-
     /// <summary>Adds a connection, which is due at once; once.</summary>
     public void Add(Connection connection)
     {
