@@ -153,6 +153,7 @@ public sealed class HostedChannelsTests
         var (stays, host) = (cluster.Silos[0], cluster.Silos[1]);
         var channel = await host.Host(Name, FrontEnds.A.Attach());
         Dictionary<ulong, string> published = [];
+        var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var publisher = Task.Run(async () =>
         {
             try
@@ -161,8 +162,10 @@ public sealed class HostedChannelsTests
                 {
                     PublicationDraft[] batch = [Some.Draft($"{n}")];
                     var result = (host.Here.TryPublish(Name, batch) ?? await channel.Publish(batch)).Single();
-                    if (result.Refusal == PublishRefusal.None)
-                        published.Add(result.Position.Offset, $"{n}"); // throws when an offset was given before
+                    if (result.Refusal != PublishRefusal.None)
+                        continue;
+                    published.Add(result.Position.Offset, $"{n}"); // throws when an offset was given before
+                    begun.TrySetResult();
                 }
             }
             catch (Exception exception) when (exception is OrleansException or ObjectDisposedException)
@@ -171,6 +174,7 @@ public sealed class HostedChannelsTests
             }
         });
 
+        await await Task.WhenAny(begun.Task, publisher);
         await cluster.StopAsync(host);
 
         await publisher;
@@ -183,6 +187,7 @@ public sealed class HostedChannelsTests
             if (page.Publications.Length == 0)
                 break;
         }
+        Assert.True(kept.Count > 0, string.Join('\n', cluster.Log.Entries));
         Assert.InRange(published.Keys.Max(), kept.Keys.Min(), kept.Keys.Max()); // the last one's answer may be lost
         Assert.Empty(published.Where(p => p.Key >= kept.Keys.Min()).Except(kept));
     }
