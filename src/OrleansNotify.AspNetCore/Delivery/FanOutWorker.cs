@@ -5,19 +5,48 @@ namespace OrleansNotify.AspNetCore.Delivery;
 /// token: a small delivery is done at once on that thread, a large one goes to the thread pool. So a lone publication to a few subscribers pays no
 /// thread hop, and a large fan-out does not hold up the stream. What comes in while the lane waits for its thread is delivered together.
 /// </summary>
-internal sealed class FanOutWorker(ILaneHandler handler) : IThreadPoolWorkItem
+/// <param name="handler">What the work is given to.</param>
+/// <param name="threads">Where it gets a thread of its own; by default from the thread pool.</param>
+/// <param name="time">Measures <see cref="Span"/>; by default the system's.</param>
+internal sealed class FanOutWorker(ILaneHandler handler, ILaneThreads? threads = null, TimeProvider? time = null) : IThreadPoolWorkItem
 {
+    /// <summary>
+    /// While others wait for a thread, what is passed so soon after a delivery is collected for the next one: a send to the same subscribers for each would cost
+    /// more than all else. So long it may wait for a thread of the pool, then whoever passes something delivers it: a thread may come after 15 ms only
+    /// (the platform's socket engine gives back its own that late). 64 publishers and one subscriber: 1.1 × the publications, and their deliveries' p99 1.1 ×
+    /// instead of 5 × (medians of 4 by turns); 60 to 300 µs are as good.
+    /// </summary>
+    public static readonly TimeSpan Span = TimeSpan.FromMicroseconds(200);
+
     private readonly Lock _lock = new();
+    private readonly ILaneThreads _threads = threads ?? PoolThreads.Instance;
+    private readonly TimeProvider _time = time ?? TimeProvider.System;
     private List<object> _inbox = [];
     private List<object> _batch = [];
-    private bool _draining;
+    private State _state;
+    private long _since; // of the last delivery's end, or, while it waits for a thread, of the waiting's beginning
     private int _holders;
+
+    private bool _isForPool; // what waits is not, or not only, what was passed and is little
+
+    private enum State
+    {
+        Idle,
+
+        /// <summary>For a thread of the pool, or for who passes something after <see cref="Span"/>.</summary>
+        Waits,
+
+        Runs,
+    }
 
     /// <summary>Appends work; it runs at the next <see cref="Kick"/>, or sooner if the lane is running.</summary>
     public void Post(object work)
     {
         lock (_lock)
+        {
             _inbox.Add(work);
+            _isForPool = true;
+        }
     }
 
     /// <summary>Makes the lane run what was posted.</summary>
@@ -26,14 +55,15 @@ internal sealed class FanOutWorker(ILaneHandler handler) : IThreadPoolWorkItem
     {
         lock (_lock)
         {
-            if (_draining || _inbox.Count == 0)
+            if (_state != State.Idle || _inbox.Count == 0)
                 return;
-            _draining = true;
+            _state = inline ? State.Runs : State.Waits;
+            _isForPool = true;
         }
         if (inline)
             Drain(mayStay: false);
         else
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+            _threads.Queue(this);
     }
 
     /// <summary>
@@ -42,28 +72,24 @@ internal sealed class FanOutWorker(ILaneHandler handler) : IThreadPoolWorkItem
     /// </summary>
     public void Pass(object work)
     {
-        bool alone;
+        bool alone, isDue;
         lock (_lock)
         {
-            alone = !_draining && _inbox.Count == 0 && _holders == 0;
+            alone = _state == State.Idle && _inbox.Count == 0 && _holders == 0 && (IsOver() || !_threads.AreBusy);
             if (!alone)
                 _inbox.Add(work);
-            if (_draining || _holders > 0)
+            isDue = _state == State.Waits && !_isForPool && _holders == 0 && IsOver();
+            if (_holders > 0 || (_state != State.Idle && !isDue))
                 return;
-            _draining = true;
+            if (alone || isDue)
+                _state = State.Runs;
+            else
+                Wait();
         }
-        var delivered = alone && handler.TryDeliver(work);
-        lock (_lock)
-        {
-            if (alone && !delivered)
-                _inbox.Insert(0, work);
-            if (_inbox.Count == 0)
-            {
-                _draining = false;
-                return;
-            }
-        }
-        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        if (isDue)
+            Drain(mayStay: false);
+        else if (!alone || !TryDeliverAlone(work))
+            _threads.Queue(this);
     }
 
     /// <summary>From here on what is passed is only appended, until <see cref="Release"/>: more of it is about to come, and is delivered together.</summary>
@@ -81,7 +107,49 @@ internal sealed class FanOutWorker(ILaneHandler handler) : IThreadPoolWorkItem
         Kick(inline: false);
     }
 
-    void IThreadPoolWorkItem.Execute() => Drain(mayStay: true);
+    void IThreadPoolWorkItem.Execute()
+    {
+        lock (_lock)
+        {
+            if (_state != State.Waits)
+                return; // somebody else has delivered
+            _state = State.Runs;
+        }
+        Drain(mayStay: true);
+    }
+
+    private bool IsOver() => _time.GetElapsedTime(_since) >= Span;
+
+    private void Wait()
+    {
+        _state = State.Waits;
+        _since = _time.GetTimestamp();
+    }
+
+    // False: the lane is to wait for a thread.
+    private bool TryDeliverAlone(object work)
+    {
+        var delivered = handler.TryDeliver(work);
+        lock (_lock)
+        {
+            if (!delivered)
+            {
+                _inbox.Insert(0, work);
+                _isForPool = true;
+            }
+            if (_inbox.Count == 0)
+                End();
+            else
+                Wait();
+            return _state == State.Idle;
+        }
+    }
+
+    private void End()
+    {
+        _state = State.Idle;
+        _since = _time.GetTimestamp();
+    }
 
     // Holds the drain token.
     private void Drain(bool mayStay)
@@ -92,17 +160,23 @@ internal sealed class FanOutWorker(ILaneHandler handler) : IThreadPoolWorkItem
             {
                 if (_inbox.Count == 0 && !handler.HasDelivery)
                 {
-                    _draining = false;
+                    End();
                     return;
                 }
                 (_inbox, _batch) = (_batch, _inbox);
+                _isForPool = false;
             }
             foreach (var work in _batch)
                 handler.Accept(work);
             _batch.Clear();
             if (!mayStay && handler.DeliveryIsLarge)
             {
-                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+                lock (_lock)
+                {
+                    _state = State.Waits;
+                    _isForPool = true;
+                }
+                _threads.Queue(this);
                 return;
             }
             handler.Deliver();
@@ -127,4 +201,27 @@ internal interface ILaneHandler
 
     /// <summary>Hands what is collected to the outboxes.</summary>
     void Deliver();
+}
+
+/// <summary>Gives lanes their threads.</summary>
+internal interface ILaneThreads
+{
+    /// <summary>Whether others wait for one.</summary>
+    bool AreBusy { get; }
+
+    /// <summary>Runs a lane behind what waits now.</summary>
+    void Queue(IThreadPoolWorkItem lane);
+}
+
+/// <summary>Those of the thread pool.</summary>
+internal sealed class PoolThreads : ILaneThreads
+{
+    /// <summary>The only one.</summary>
+    public static readonly PoolThreads Instance = new();
+
+    /// <inheritdoc />
+    public bool AreBusy => ThreadPool.PendingWorkItemCount > 0;
+
+    /// <inheritdoc />
+    public void Queue(IThreadPoolWorkItem lane) => ThreadPool.UnsafeQueueUserWorkItem(lane, preferLocal: false);
 }

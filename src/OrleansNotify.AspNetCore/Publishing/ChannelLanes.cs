@@ -84,6 +84,13 @@ internal sealed class ChannelLanes(long rush)
         }
     }
 
+    /// <summary>Whether the channel has a call in flight.</summary>
+    public bool Has(string channel)
+    {
+        lock (_lock)
+            return _lanes.ContainsKey(channel);
+    }
+
     /// <summary>Takes a publication in.</summary>
     /// <param name="channel">Its channel.</param>
     /// <param name="item">The publication.</param>

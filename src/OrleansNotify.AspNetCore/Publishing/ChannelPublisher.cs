@@ -6,9 +6,9 @@ using OrleansNotify.Protocol;
 namespace OrleansNotify.AspNetCore.Publishing;
 
 /// <summary>
-/// The road of every publication from this process to its channel grain. Concurrent publishes to one channel travel together: one grain call in
-/// flight per channel, at most 256 items each; the first goes at once, so that an idle channel pays nothing, and a channel that lives on this silo
-/// takes it within the publisher's own call (<see cref="IHostedChannels"/>). A durable channel's call is a commit to
+/// The road of every publication from this process to its channel grain. A channel that lives on this silo takes it within the publisher's own call
+/// (<see cref="IHostedChannels"/>), unless others keep it busy. Otherwise concurrent publishes to one channel travel together: one grain call in
+/// flight per channel, at most 256 items each; the first goes at once, so that an idle channel pays nothing. A durable channel's call is a commit to
 /// storage: publishers that were answered together and go on are waited for, for a part of what the commit took, so that they share the next one
 /// instead of one of them going ahead alone and the others waiting for it (results/durable.md).
 /// </summary>
@@ -75,6 +75,9 @@ public sealed partial class ChannelPublisher : IDisposable
     /// <returns>Await it once.</returns>
     public ValueTask<PublishResult> Publish(string channel, PublicationDraft draft, CancellationToken cancellationToken = default)
     {
+        ArgumentNullException.ThrowIfNull(channel);
+        if (TryPublishAtOnce(channel, draft, out var result))
+            return new(result);
         var answer = Add(channel, draft, isOfMany: false, out var call);
         if (call is { Items: [] })
             Start(RunLater(call));
@@ -103,9 +106,27 @@ public sealed partial class ChannelPublisher : IDisposable
             Start(RunCollected(call));
     }
 
+    // Without a lane, but not past what waits in one: the same publisher may have published that. What fails so that it is to be tried again, is so in a lane.
+    private bool TryPublishAtOnce(string channel, PublicationDraft draft, out PublishResult result)
+    {
+        result = default;
+        if (_here is null || LanesOf(channel).Has(channel))
+            return false;
+        PublicationDraft[] drafts = [draft];
+        if (!TryPublishHere(channel, drafts, mayWait: false, out var sent) || IsNotAccepted(sent) || IsRepeatable(sent, drafts))
+            return false;
+        if (sent.Results is null)
+        {
+            result = Refuse(sent.Refusal);
+            return true;
+        }
+        Count(sent.Results);
+        result = sent.Results[0];
+        return true;
+    }
+
     private ValueTask<PublishResult> Add(string channel, PublicationDraft draft, bool isOfMany, out PublishCall? call)
     {
-        ArgumentNullException.ThrowIfNull(channel);
         call = null;
         if (_namespaces.Find(channel) is null)
             return new(Refuse(PublishRefusal.UnknownNamespace));
@@ -215,16 +236,8 @@ public sealed partial class ChannelPublisher : IDisposable
 
     private async ValueTask<(PublishResult[]? Results, PublishRefusal Refusal)> SendOnce(string channel, PublicationDraft[] drafts)
     {
-        try
-        {
-            if (_here?.TryPublish(channel, drafts) is { } published)
-                return (published, PublishRefusal.None);
-        }
-        catch (Exception exception)
-        {
-            LogFailed(channel, PublishRefusal.Unknown, exception);
-            return (null, PublishRefusal.Unknown);
-        }
+        if (TryPublishHere(channel, drafts, mayWait: true, out var here))
+            return here;
         ValueTask<PublishResult[]> call;
         try
         {
@@ -248,6 +261,22 @@ public sealed partial class ChannelPublisher : IDisposable
         }
     }
 
+    // False: nothing was done.
+    private bool TryPublishHere(string channel, PublicationDraft[] drafts, bool mayWait, out (PublishResult[]? Results, PublishRefusal Refusal) sent)
+    {
+        try
+        {
+            sent = (_here?.TryPublish(channel, drafts, mayWait), PublishRefusal.None);
+            return sent.Results is not null;
+        }
+        catch (Exception exception)
+        {
+            LogFailed(channel, PublishRefusal.Unknown, exception);
+            sent = (null, PublishRefusal.Unknown);
+            return true;
+        }
+    }
+
     private static bool IsNotAccepted((PublishResult[]? Results, PublishRefusal Refusal) sent) =>
         sent.Results is null
             ? sent.Refusal == PublishRefusal.NotAccepted
@@ -260,21 +289,24 @@ public sealed partial class ChannelPublisher : IDisposable
     // Answers of a batch go on side by side; a single one right here, which saves a change of thread, unless others wait for this one.
     private void Answer(PendingPublication[] items, PublishResult[]? results, PublishRefusal refusal, bool isLast = true)
     {
-        var published = 0;
         if (results is not null)
+            Count(results);
+        for (var i = 0; i < items.Length; i++)
+            items[i].Complete(results is null ? Refuse(refusal) : results[i], inline: isLast && items.Length == 1);
+    }
+
+    private void Count(PublishResult[] results)
+    {
+        var published = 0;
+        foreach (var result in results)
         {
-            foreach (var result in results)
-            {
-                if (result.Refusal != PublishRefusal.None)
-                    _metrics.Refused(result.Refusal);
-                else if (!result.Repeated)
-                    published++;
-            }
+            if (result.Refusal != PublishRefusal.None)
+                _metrics.Refused(result.Refusal);
+            else if (!result.Repeated)
+                published++;
         }
         if (published > 0)
             _metrics.Published(published);
-        for (var i = 0; i < items.Length; i++)
-            items[i].Complete(results is null ? Refuse(refusal) : results[i], inline: isLast && items.Length == 1);
     }
 
     private PublishResult Refuse(PublishRefusal refusal)

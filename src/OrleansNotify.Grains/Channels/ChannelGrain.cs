@@ -120,14 +120,18 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
 
     // Where nobody is attached each publish puts off this activation's end, which is for turns; a durable channel answers later anyway. And only while the
     // cluster is the one in which a call found its way here through Orleans: in another one it may find another activation.
-    PublishResult[]? IHostedOwner.TryPublish(PublicationDraft[] batch)
+    PublishResult[]? IHostedOwner.TryPublish(PublicationDraft[] batch, bool mayWait)
     {
-        if (_isPublishingHere || _durable is not null || batch.Length > MaxBatch)
+        if (_isPublishingHere || _durable is not null || batch.Length > MaxBatch || !Monitor.TryEnter(_hosted!, mayWait ? Timeout.Infinite : 0))
             return null;
-        lock (_hosted!)
+        try
         {
             var isMine = !_isClosed && _isKnown && _hosted!.Attachments.Current.Length > 0 && _foundIn == world.Epochs.MembershipVersion;
             return isMine && world.Pulse.IsCertain ? PublishNow(batch) : null;
+        }
+        finally
+        {
+            Monitor.Exit(_hosted!);
         }
     }
 

@@ -239,11 +239,11 @@ internal static class BudgetMeasurement
 
     private sealed class StampedChannels(IHostedChannels channels, Stamps stamps) : IHostedChannels
     {
-        public PublishResult[]? TryPublish(string channel, PublicationDraft[] batch)
+        public PublishResult[]? TryPublish(string channel, PublicationDraft[] batch, bool mayWait)
         {
             if (channel == Channel)
                 stamps.Mark(Place.Turn);
-            return channels.TryPublish(channel, batch);
+            return channels.TryPublish(channel, batch, mayWait);
         }
     }
 

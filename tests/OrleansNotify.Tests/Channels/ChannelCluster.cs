@@ -86,6 +86,9 @@ internal sealed class ChannelSilo(InProcessSiloHandle handle)
     /// <summary>A channel as this silo calls it.</summary>
     public IChannelGrain Channel(string name) => handle.ServiceProvider.GetRequiredService<IGrainFactory>().GetGrain<IChannelGrain>(name);
 
+    /// <summary>Publishes as this silo's publishers do, and waits for its turn.</summary>
+    public PublishResult[]? PublishHere(string name, PublicationDraft[] batch) => Here.TryPublish(name, batch, mayWait: true);
+
     /// <summary>A channel that comes to life on this silo, if it has none yet.</summary>
     public async Task<IChannelGrain> Host(string name, Attachment attachment)
     {

@@ -22,14 +22,14 @@ public sealed class HostedChannelsTests
         var channel = await silo.Host(Name, FrontEnds.A.Attach());
         var first = (await channel.Publish([Some.Draft("1")])).Single();
 
-        var here = silo.Here.TryPublish(Name, [Some.Draft("2", "k"), Some.Draft("3")])!;
+        var here = silo.PublishHere(Name, [Some.Draft("2", "k"), Some.Draft("3")])!;
 
         Assert.Equal([2UL, 3UL], here.Select(r => r.Position.Offset));
         Assert.Equal(first.Position.Epoch, here[0].Position.Epoch);
         Assert.Equal([1UL, 2UL, 3UL], silo.Streams.OffsetsTo(FrontEnds.A, Name)); // before it returns
         Assert.Equal(4UL, (await channel.Publish([Some.Draft("4")])).Single().Position.Offset);
-        Assert.Equal(here[0] with { Repeated = true }, silo.Here.TryPublish(Name, [Some.Draft("2", "k")])!.Single());
-        Assert.Equal(PublishRefusal.KeyReused, silo.Here.TryPublish(Name, [Some.Draft("other", "k")])!.Single().Refusal);
+        Assert.Equal(here[0] with { Repeated = true }, silo.PublishHere(Name, [Some.Draft("2", "k")])!.Single());
+        Assert.Equal(PublishRefusal.KeyReused, silo.PublishHere(Name, [Some.Draft("other", "k")])!.Single().Refusal);
         var page = await channel.Read(new HistoryRequest(0, ulong.MaxValue, 10, false, default));
         Assert.Equal(["1", "2", "3", "4"], page.Publications.Select(p => p.Text()));
         Assert.Equal(4UL, silo.Table.List(null, 1).Single().Position.Offset);
@@ -41,20 +41,20 @@ public sealed class HostedChannelsTests
         await using var cluster = await ChannelCluster.StartAsync(2);
         var (silo, other) = (cluster.Silos[0], cluster.Silos[1]);
         PublicationDraft[] batch = [Some.Draft()];
-        Assert.Null(silo.Here.TryPublish(Name, batch)); // has not come to life
+        Assert.Null(silo.PublishHere(Name, batch)); // has not come to life
         var channel = await silo.Host(Name, FrontEnds.A.Attach());
-        Assert.Equal(1UL, silo.Here.TryPublish(Name, batch)!.Single().Position.Offset);
-        Assert.Null(other.Here.TryPublish(Name, batch)); // lives elsewhere
-        Assert.Null(silo.Here.TryPublish(Name, [.. Enumerable.Repeat(batch[0], ChannelGrain.MaxBatch + 1)]));
+        Assert.Equal(1UL, silo.PublishHere(Name, batch)!.Single().Position.Offset);
+        Assert.Null(other.PublishHere(Name, batch)); // lives elsewhere
+        Assert.Null(silo.PublishHere(Name, [.. Enumerable.Repeat(batch[0], ChannelGrain.MaxBatch + 1)]));
 
         await channel.Detach(FrontEnds.A, 1);
-        Assert.Null(silo.Here.TryPublish(Name, batch)); // each publish puts its end off
+        Assert.Null(silo.PublishHere(Name, batch)); // each publish puts its end off
         await channel.Attach(FrontEnds.A.Attach(2));
-        Assert.Equal(2UL, silo.Here.TryPublish(Name, batch)!.Single().Position.Offset);
+        Assert.Equal(2UL, silo.PublishHere(Name, batch)!.Single().Position.Offset);
 
         var seen = new ChannelEpoch(long.MaxValue, 0, 0);
         Assert.True((await channel.Attach(FrontEnds.B.Attach(1, seen))).Superseded);
-        Assert.Null(silo.Here.TryPublish(Name, batch)); // it ends
+        Assert.Null(silo.PublishHere(Name, batch)); // it ends
     }
 
     [Fact]
@@ -65,17 +65,17 @@ public sealed class HostedChannelsTests
         var epochs = silo.Handle.ServiceProvider.GetRequiredService<ChannelEpochs>();
         var channel = await silo.Host(Name, FrontEnds.A.Attach());
         PublicationDraft[] batch = [Some.Draft()];
-        Assert.Equal(1UL, silo.Here.TryPublish(Name, batch)!.Single().Position.Offset);
+        Assert.Equal(1UL, silo.PublishHere(Name, batch)!.Single().Position.Offset);
         var before = epochs.MembershipVersion;
 
         await cluster.StopAsync(other);
 
         await Until.True("the silo knows", () => epochs.MembershipVersion > before);
-        Assert.Null(silo.Here.TryPublish(Name, batch));
+        Assert.Null(silo.PublishHere(Name, batch));
         await Until.True("the channel is found to be where it was", async () =>
         {
             var found = (await channel.Publish(batch)).Single().Position.Offset;
-            return silo.Here.TryPublish(Name, batch)?.Single().Position.Offset == found + 1;
+            return silo.PublishHere(Name, batch)?.Single().Position.Offset == found + 1;
         });
     }
 
@@ -93,7 +93,7 @@ public sealed class HostedChannelsTests
 
         time.Advance(SiloPulse.MaxPause + SiloPulse.Period);
 
-        Assert.Null(silo.Here.TryPublish(Name, batch));
+        Assert.Null(silo.PublishHere(Name, batch));
         Assert.Equal(PublishRefusal.NotAccepted, (await channel.Publish(batch)).Single().Refusal);
     }
 
@@ -109,13 +109,37 @@ public sealed class HostedChannelsTests
         streams.Publish = () =>
         {
             streams.Publish = null; // once
-            return silo.Here.TryPublish(Name, [Some.Draft()]);
+            return silo.PublishHere(Name, [Some.Draft()]);
         };
-        Assert.Equal(2UL, silo.Here.TryPublish(Name, [Some.Draft()])!.Single().Position.Offset);
+        Assert.Equal(2UL, silo.PublishHere(Name, [Some.Draft()])!.Single().Position.Offset);
 
         Assert.Equal([null], streams.Answers);
         Assert.Equal(2UL, (await channel.GetPosition()).Offset);
-        Assert.NotNull(silo.Here.TryPublish(Name, [Some.Draft()])); // the thread may publish again
+        Assert.NotNull(silo.PublishHere(Name, [Some.Draft()])); // the thread may publish again
+    }
+
+    [Fact]
+    public async Task Who_may_not_wait_gets_no_turn_while_another_has_it()
+    {
+        await using var cluster = await ChannelCluster.StartAsync(configure: silo => silo.Services.AddSingleton<IFrontEndStreams, PublishingStreams>());
+        var silo = cluster.Silos[0];
+        var streams = (PublishingStreams)silo.Handle.ServiceProvider.GetRequiredService<IFrontEndStreams>();
+        var channel = await silo.Host(Name, FrontEnds.A.Attach());
+        await channel.Publish([Some.Draft()]);
+
+        streams.Publish = () =>
+        {
+            streams.Publish = null; // once
+            PublishResult[]? answer = [];
+            var thread = new Thread(() => answer = silo.Here.TryPublish(Name, [Some.Draft()], mayWait: false));
+            thread.Start();
+            thread.Join();
+            return answer;
+        };
+        Assert.Equal(2UL, silo.PublishHere(Name, [Some.Draft()])!.Single().Position.Offset);
+
+        Assert.Equal([null], streams.Answers);
+        Assert.Equal(3UL, silo.Here.TryPublish(Name, [Some.Draft()], mayWait: false)!.Single().Position.Offset);
     }
 
     [Fact]
@@ -128,7 +152,7 @@ public sealed class HostedChannelsTests
         await channel.Publish([Some.Draft("first")]);
 
         var publishing = Enumerable.Range(0, Threads).Select(thread => Task.Run(() => Enumerable.Range(0, Each)
-            .Select(n => silo.Here.TryPublish(Name, [Some.Draft($"{thread}-{n}")])!.Single().Position.Offset).ToArray())).ToList();
+            .Select(n => silo.PublishHere(Name, [Some.Draft($"{thread}-{n}")])!.Single().Position.Offset).ToArray())).ToList();
         var calls = Task.Run(async () =>
         {
             List<ulong> given = [];
@@ -161,7 +185,7 @@ public sealed class HostedChannelsTests
                 for (var n = 0; ; n++)
                 {
                     PublicationDraft[] batch = [Some.Draft($"{n}")];
-                    var result = (host.Here.TryPublish(Name, batch) ?? await channel.Publish(batch)).Single();
+                    var result = (host.PublishHere(Name, batch) ?? await channel.Publish(batch)).Single();
                     if (result.Refusal != PublishRefusal.None)
                         continue;
                     published.Add(result.Position.Offset, $"{n}"); // throws when an offset was given before

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using OrleansNotify.AspNetCore.Delivery;
 using OrleansNotify.Testing;
 
@@ -96,6 +97,95 @@ public sealed class FanOutWorkerTests
         await lane.Has("small");
     }
 
+    [Fact]
+    public void While_others_wait_for_a_thread_what_follows_soon_is_collected_until_somebody_comes_later()
+    {
+        var lane = new Lane(new Threads { AreBusy = true });
+        lane.Pass("small 1");
+        lane.Pass("small 2");
+        lane.Time.Advance(FanOutWorker.Span - TimeSpan.FromMicroseconds(1));
+        lane.Pass("small 3");
+        Assert.Equal([("small 1", true)], lane.Done);
+
+        lane.Time.Advance(TimeSpan.FromMicroseconds(1));
+        lane.Pass("small 4");
+
+        Assert.Equal([("small 1", true), ("small 2", true), ("small 3", true), ("small 4", true)], lane.Done);
+        Assert.Equal(2, lane.Deliveries);
+        lane.Pass("small 5");
+        lane.Threads!.Run(1); // asked for when small 2 came
+        Assert.Equal(("small 5", false), lane.Done[^1]);
+        lane.Threads.Run(1);
+        Assert.Equal((5, 3), (lane.Done.Length, lane.Deliveries));
+    }
+
+    [Fact]
+    public void What_is_collected_and_nobody_follows_is_done_by_the_pool()
+    {
+        var lane = new Lane(new Threads { AreBusy = true });
+        lane.Pass("small 1");
+        lane.Pass("small 2");
+
+        lane.Threads!.Run(1);
+
+        Assert.Equal([("small 1", true), ("small 2", false)], lane.Done);
+        lane.Time.Advance(FanOutWorker.Span);
+        lane.Pass("small 3");
+        Assert.Equal(("small 3", true), lane.Done[^1]);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void What_is_more_than_was_passed_waits_for_the_pool_however_long(bool isHeld)
+    {
+        var lane = new Lane(new Threads { AreBusy = true });
+        lane.Pass("small 1");
+        lane.Pass("small 2");
+        if (isHeld)
+            lane.Worker.Hold();
+        else
+            lane.Worker.Post("posted");
+        lane.Time.Advance(FanOutWorker.Span);
+
+        lane.Pass("small 3");
+
+        Assert.Equal([("small 1", true)], lane.Done);
+        lane.Threads!.Run(1);
+        Assert.Equal(["small 1", "small 2", .. isHeld ? Array.Empty<string>() : ["posted"], "small 3"], lane.Done.Select(done => done.Work));
+        Assert.Equal(2, lane.Deliveries);
+    }
+
+    [Fact]
+    public void What_the_handler_declines_waits_for_the_pool_however_long()
+    {
+        var lane = new Lane(new Threads { AreBusy = true });
+        lane.Pass("large");
+        lane.Time.Advance(FanOutWorker.Span);
+
+        lane.Pass("small");
+
+        Assert.Empty(lane.Done);
+        lane.Threads!.Run(1);
+        Assert.Equal([("large", false), ("small", false)], lane.Done);
+    }
+
+    // Runs nothing by itself.
+    private sealed class Threads : ILaneThreads
+    {
+        private readonly Queue<IThreadPoolWorkItem> _queue = new();
+
+        public bool AreBusy { get; init; }
+
+        public void Queue(IThreadPoolWorkItem lane) => _queue.Enqueue(lane);
+
+        public void Run(int count)
+        {
+            for (var n = 0; n < count; n++)
+                _queue.Dequeue().Execute();
+        }
+    }
+
     private sealed class Lane : ILaneHandler
     {
         [ThreadStatic]
@@ -104,7 +194,11 @@ public sealed class FanOutWorkerTests
         private readonly List<(string, bool)> _done = [];
         private readonly List<string> _collected = [];
 
-        public Lane() => Worker = new FanOutWorker(this);
+        public Lane(Threads? threads = null) => (Threads, Worker) = (threads, new FanOutWorker(this, threads, Time));
+
+        public Threads? Threads { get; }
+
+        public FakeTimeProvider Time { get; } = new();
 
         public FanOutWorker Worker { get; }
 

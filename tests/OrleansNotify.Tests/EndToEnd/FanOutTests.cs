@@ -22,7 +22,7 @@ public sealed class FanOutTests
         server.Services.GetRequiredService<IFanOut>().Together(() =>
         {
             foreach (var channel in new[] { "chat.a", "chat.b" })
-                Assert.NotNull(here.TryPublish(channel, [Some.Draft()]));
+                Assert.NotNull(here.TryPublish(channel, [Some.Draft()], mayWait: true));
             Assert.Equal(0, connections.List(new ConnectionQuery(null, null, 0, 1)).Single().Sent);
         });
 

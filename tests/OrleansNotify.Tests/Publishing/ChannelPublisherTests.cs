@@ -6,6 +6,7 @@ using OrleansNotify.AspNetCore.Telemetry;
 using OrleansNotify.Grains.Channels;
 using OrleansNotify.Protocol;
 using OrleansNotify.Testing;
+using OrleansNotify.Tests.Channels;
 using OrleansNotify.Tests.Delivery;
 
 namespace OrleansNotify.Tests.Publishing;
@@ -71,8 +72,60 @@ public sealed class ChannelPublisherTests : IDisposable
     }
 
     [Fact]
+    public async Task What_fails_here_with_a_key_or_is_not_accepted_is_published_once_more()
+    {
+        List<string> log = [];
+        _here.Answer = (channel, items) =>
+        {
+            log.Add($"{NumberIn(items.Single())}");
+            return log.Count switch
+            {
+                1 => throw new InvalidOperationException("test"),
+                3 => ScriptedChannels.Refuse(items, PublishRefusal.NotAccepted),
+                _ => _channels.Number(channel, items),
+            };
+        };
+
+        Assert.Equal(1UL, (await _publisher.Publish("here", Some.Draft("1", "key"))).Position.Offset);
+        Assert.Equal(2UL, (await Publish("here", 2)).Position.Offset);
+
+        Assert.Equal(["1", "1", "2", "2"], log);
+        Assert.Equal((2, 0), (_metrics.TotalPublished, _publisher.Lanes));
+    }
+
+    [Fact]
+    public async Task What_lives_here_does_not_overtake_what_waits_in_a_lane()
+    {
+        var elsewhere = new TaskCompletionSource<PublishResult[]>();
+        _channels.Answer = (_, _, _) => new(elsewhere.Task);
+        var first = Publish("a", 1);
+        _here.Answer = _channels.Number; // it has come here
+
+        var second = Publish("a", 2);
+        Assert.False(second.IsCompleted);
+        Assert.True(Publish("b", 1).IsCompleted);
+        elsewhere.SetResult(_channels.Number("a", [Draft("1")]));
+
+        Assert.Equal([1UL, 2UL], (await Task.WhenAll(first, second)).Select(r => r.Position.Offset));
+    }
+
+    [Fact]
+    public async Task Repeats_and_refusals_here_are_not_counted_as_published()
+    {
+        PublishResult[] answers = [new(PublishRefusal.None, "evt_x", default, Repeated: true), new(PublishRefusal.KeyReused, null, default)];
+        foreach (var answer in answers)
+        {
+            _here.Answer = (_, _) => [answer];
+            Assert.Equal(answer, await Publish("here", 1));
+        }
+
+        Assert.Equal(0, _metrics.TotalPublished);
+    }
+
+    [Fact]
     public async Task Whoever_published_here_goes_on_at_once_although_others_wait_behind()
     {
+        _here.AreBusy = true;
         Task<PublishResult>[] behind = [];
         List<int> published = [];
         var caller = Environment.CurrentManagedThreadId; // 0: it has gone on
@@ -502,6 +555,9 @@ public sealed class ChannelPublisherTests : IDisposable
     {
         public Func<string, PublicationDraft[], PublishResult[]?> Answer { get; set; } = (_, _) => null;
 
-        public PublishResult[]? TryPublish(string channel, PublicationDraft[] batch) => Answer(channel, batch);
+        /// <summary>Whether others always have their turn.</summary>
+        public bool AreBusy { get; set; }
+
+        public PublishResult[]? TryPublish(string channel, PublicationDraft[] batch, bool mayWait) => AreBusy && !mayWait ? null : Answer(channel, batch);
     }
 }

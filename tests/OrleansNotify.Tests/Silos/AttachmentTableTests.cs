@@ -376,7 +376,7 @@ public sealed class AttachmentTableTests
     {
         public void Detached(SiloAddress frontEnd) => detached(frontEnd);
 
-        public PublishResult[]? TryPublish(PublicationDraft[] batch) => throw new NotSupportedException();
+        public PublishResult[]? TryPublish(PublicationDraft[] batch, bool mayWait) => throw new NotSupportedException();
     }
 
     private sealed class Watched : IChannelWatch
