@@ -78,7 +78,7 @@ internal sealed class FanOutWorker(ILaneHandler handler, ILaneThreads? threads =
             alone = _state == State.Idle && _inbox.Count == 0 && _holders == 0 && (IsOver() || !_threads.AreBusy);
             if (!alone)
                 _inbox.Add(work);
-            isDue = _state == State.Waits && !_isForPool && _holders == 0 && IsOver();
+            isDue = _state == State.Waits && !_isForPool && IsOver();
             if (_holders > 0 || (_state != State.Idle && !isDue))
                 return;
             if (alone || isDue)

@@ -102,6 +102,7 @@ public sealed class FanOutWorkerTests
     {
         var lane = new Lane(new Threads { AreBusy = true });
         lane.Pass("small 1");
+        lane.Time.Advance(TimeSpan.FromMicroseconds(1));
         lane.Pass("small 2");
         lane.Time.Advance(FanOutWorker.Span - TimeSpan.FromMicroseconds(1));
         lane.Pass("small 3");
@@ -154,6 +155,37 @@ public sealed class FanOutWorkerTests
         lane.Threads!.Run(1);
         Assert.Equal(["small 1", "small 2", .. isHeld ? Array.Empty<string>() : ["posted"], "small 3"], lane.Done.Select(done => done.Work));
         Assert.Equal(2, lane.Deliveries);
+
+        if (isHeld)
+            lane.Worker.Release();
+        lane.Pass("small 4");
+        lane.Time.Advance(FanOutWorker.Span);
+        lane.Pass("small 5"); // that is over
+        Assert.Equal([("small 4", true), ("small 5", true)], lane.Done[^2..]);
+    }
+
+    [Fact]
+    public void A_thread_that_comes_when_another_has_begun_does_nothing()
+    {
+        var lane = new Lane(new Threads { AreBusy = true });
+        lane.Pass("small 1");
+        lane.Pass("small 2");
+        lane.Time.Advance(FanOutWorker.Span);
+        lane.Pass("small 3");
+        lane.Time.Advance(FanOutWorker.Span);
+        var then = 0;
+        lane.Meanwhile = () =>
+        {
+            lane.Pass("small 5");
+            lane.Threads!.Run(1);
+            then = lane.Done.Length;
+        };
+
+        lane.Pass("small 4");
+
+        Assert.Equal((3, 4), (then, lane.Done.Length));
+        lane.Threads!.Run(1);
+        Assert.Equal(["small 4", "small 5"], lane.Done[^2..].Select(done => done.Work));
     }
 
     [Fact]
