@@ -87,7 +87,7 @@ internal sealed class FanOutWorker(ILaneHandler handler, ILaneThreads? threads =
                 Wait();
         }
         if (isDue)
-            Drain(mayStay: false);
+            Drain(mayStay: false, once: true);
         else if (!alone || !TryDeliverAlone(work))
             _threads.Queue(this);
     }
@@ -126,7 +126,6 @@ internal sealed class FanOutWorker(ILaneHandler handler, ILaneThreads? threads =
         _since = _time.GetTimestamp();
     }
 
-    // False: the lane is to wait for a thread.
     private bool TryDeliverAlone(object work)
     {
         var delivered = handler.TryDeliver(work);
@@ -137,12 +136,18 @@ internal sealed class FanOutWorker(ILaneHandler handler, ILaneThreads? threads =
                 _inbox.Insert(0, work);
                 _isForPool = true;
             }
-            if (_inbox.Count == 0)
-                End();
-            else
-                Wait();
-            return _state == State.Idle;
+            return TryEnd();
         }
+    }
+
+    // False: the lane is to wait for a thread.
+    private bool TryEnd()
+    {
+        if (_inbox.Count == 0)
+            End();
+        else
+            Wait();
+        return _state == State.Idle;
     }
 
     private void End()
@@ -151,8 +156,8 @@ internal sealed class FanOutWorker(ILaneHandler handler, ILaneThreads? threads =
         _since = _time.GetTimestamp();
     }
 
-    // Holds the drain token.
-    private void Drain(bool mayStay)
+    // Holds the drain token. Once: what comes meanwhile is not this thread's, others may bring it without end.
+    private void Drain(bool mayStay, bool once = false)
     {
         while (true)
         {
@@ -180,6 +185,15 @@ internal sealed class FanOutWorker(ILaneHandler handler, ILaneThreads? threads =
                 return;
             }
             handler.Deliver();
+            if (!once)
+                continue;
+            lock (_lock)
+            {
+                if (TryEnd())
+                    return;
+            }
+            _threads.Queue(this);
+            return;
         }
     }
 }

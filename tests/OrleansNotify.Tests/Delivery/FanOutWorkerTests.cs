@@ -9,7 +9,7 @@ public sealed class FanOutWorkerTests
     [Fact]
     public void A_small_delivery_is_done_on_the_thread_that_brings_it()
     {
-        var lane = new Lane();
+        var lane = new Lane(new Threads());
 
         lane.Pass("small 1");
         lane.Pass("small 2");
@@ -165,6 +165,22 @@ public sealed class FanOutWorkerTests
     }
 
     [Fact]
+    public void Who_comes_later_delivers_once_and_leaves_what_comes_meanwhile_to_the_pool()
+    {
+        var lane = new Lane(new Threads { AreBusy = true });
+        lane.Pass("small 1");
+        lane.Pass("small 2");
+        lane.Time.Advance(FanOutWorker.Span);
+        lane.WhileDelivering = () => lane.Pass("small 4");
+
+        lane.Pass("small 3");
+
+        Assert.Equal([("small 1", true), ("small 2", true), ("small 3", true)], lane.Done);
+        lane.Threads!.Run(2);
+        Assert.Equal(("small 4", false), lane.Done[^1]);
+    }
+
+    [Fact]
     public void A_thread_that_comes_when_another_has_begun_does_nothing()
     {
         var lane = new Lane(new Threads { AreBusy = true });
@@ -236,6 +252,8 @@ public sealed class FanOutWorkerTests
 
         public Action? Meanwhile { get; set; }
 
+        public Action? WhileDelivering { get; set; }
+
         public (string Work, bool ByWhoPassed)[] Done
         {
             get
@@ -282,6 +300,8 @@ public sealed class FanOutWorkerTests
                 Deliveries++;
             }
             _collected.Clear();
+            (var meanwhile, WhileDelivering) = (WhileDelivering, null);
+            meanwhile?.Invoke();
         }
     }
 }
