@@ -26,7 +26,6 @@ internal sealed class FanOutWorker(ILaneHandler handler, ILaneThreads? threads =
     private State _state;
     private long _since; // of the last delivery's end, or, while it waits for a thread, of the waiting's beginning
     private int _holders;
-
     private bool _isForPool; // what waits is not, or not only, what was passed and is little
 
     private enum State

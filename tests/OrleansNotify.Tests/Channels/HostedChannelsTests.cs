@@ -100,46 +100,32 @@ public sealed class HostedChannelsTests
     [Fact]
     public async Task A_fan_out_that_publishes_takes_the_way_through_Orleans()
     {
-        await using var cluster = await ChannelCluster.StartAsync(configure: silo => silo.Services.AddSingleton<IFrontEndStreams, PublishingStreams>());
+        await using var cluster = await StartPublishingStreams();
         var silo = cluster.Silos[0];
-        var streams = (PublishingStreams)silo.Handle.ServiceProvider.GetRequiredService<IFrontEndStreams>();
-        var channel = await silo.Host(Name, FrontEnds.A.Attach());
-        await channel.Publish([Some.Draft()]);
 
-        streams.Publish = () =>
-        {
-            streams.Publish = null; // once
-            return silo.PublishHere(Name, [Some.Draft()]);
-        };
-        Assert.Equal(2UL, silo.PublishHere(Name, [Some.Draft()])!.Single().Position.Offset);
+        Assert.Null(PublishWithinATurn(silo, () => silo.PublishHere(Name, [Some.Draft()])));
 
-        Assert.Equal([null], streams.Answers);
-        Assert.Equal(2UL, (await channel.GetPosition()).Offset);
+        Assert.Equal(2UL, (await silo.Channel(Name).GetPosition()).Offset);
         Assert.NotNull(silo.PublishHere(Name, [Some.Draft()])); // the thread may publish again
     }
 
     [Fact]
     public async Task Who_may_not_wait_gets_no_turn_while_another_has_it()
     {
-        await using var cluster = await ChannelCluster.StartAsync(configure: silo => silo.Services.AddSingleton<IFrontEndStreams, PublishingStreams>());
+        await using var cluster = await StartPublishingStreams();
         var silo = cluster.Silos[0];
-        var streams = (PublishingStreams)silo.Handle.ServiceProvider.GetRequiredService<IFrontEndStreams>();
-        var channel = await silo.Host(Name, FrontEnds.A.Attach());
-        await channel.Publish([Some.Draft()]);
+        PublishResult[]? Publish() => silo.Here.TryPublish(Name, [Some.Draft()], mayWait: false);
 
-        streams.Publish = () =>
+        Assert.Null(PublishWithinATurn(silo, () =>
         {
-            streams.Publish = null; // once
             PublishResult[]? answer = [];
-            var thread = new Thread(() => answer = silo.Here.TryPublish(Name, [Some.Draft()], mayWait: false));
-            thread.Start();
-            thread.Join();
+            var other = new Thread(() => answer = Publish());
+            other.Start();
+            other.Join();
             return answer;
-        };
-        Assert.Equal(2UL, silo.PublishHere(Name, [Some.Draft()])!.Single().Position.Offset);
+        }));
 
-        Assert.Equal([null], streams.Answers);
-        Assert.Equal(3UL, silo.Here.TryPublish(Name, [Some.Draft()], mayWait: false)!.Single().Position.Offset);
+        Assert.Equal(3UL, Publish()!.Single().Position.Offset);
     }
 
     [Fact]
@@ -214,6 +200,27 @@ public sealed class HostedChannelsTests
         Assert.True(kept.Count > 0, string.Join('\n', cluster.Log.Entries));
         Assert.InRange(published.Keys.Max(), kept.Keys.Min(), kept.Keys.Max()); // the last one's answer may be lost
         Assert.Empty(published.Where(p => p.Key >= kept.Keys.Min()).Except(kept));
+    }
+
+    // The channel is there, with one publication.
+    private static async Task<ChannelCluster> StartPublishingStreams()
+    {
+        var cluster = await ChannelCluster.StartAsync(configure: silo => silo.Services.AddSingleton<IFrontEndStreams, PublishingStreams>());
+        await (await cluster.Silos[0].Host(Name, FrontEnds.A.Attach())).Publish([Some.Draft()]);
+        return cluster;
+    }
+
+    // What a publish is answered while the second publication is streamed.
+    private static PublishResult[]? PublishWithinATurn(ChannelSilo silo, Func<PublishResult[]?> publish)
+    {
+        var streams = (PublishingStreams)silo.Handle.ServiceProvider.GetRequiredService<IFrontEndStreams>();
+        streams.Publish = () =>
+        {
+            streams.Publish = null; // once
+            return publish();
+        };
+        Assert.Equal(2UL, silo.PublishHere(Name, [Some.Draft()])!.Single().Position.Offset);
+        return streams.Answers.Single();
     }
 
     private sealed class PublishingStreams : IFrontEndStreams

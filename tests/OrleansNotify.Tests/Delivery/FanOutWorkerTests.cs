@@ -123,9 +123,7 @@ public sealed class FanOutWorkerTests
     [Fact]
     public void What_is_collected_and_nobody_follows_is_done_by_the_pool()
     {
-        var lane = new Lane(new Threads { AreBusy = true });
-        lane.Pass("small 1");
-        lane.Pass("small 2");
+        var lane = Collecting();
 
         lane.Threads!.Run(1);
 
@@ -140,9 +138,7 @@ public sealed class FanOutWorkerTests
     [InlineData(false)]
     public void What_is_more_than_was_passed_waits_for_the_pool_however_long(bool isHeld)
     {
-        var lane = new Lane(new Threads { AreBusy = true });
-        lane.Pass("small 1");
-        lane.Pass("small 2");
+        var lane = Collecting();
         if (isHeld)
             lane.Worker.Hold();
         else
@@ -167,9 +163,7 @@ public sealed class FanOutWorkerTests
     [Fact]
     public void Who_comes_later_delivers_once_and_leaves_what_comes_meanwhile_to_the_pool()
     {
-        var lane = new Lane(new Threads { AreBusy = true });
-        lane.Pass("small 1");
-        lane.Pass("small 2");
+        var lane = Collecting();
         lane.Time.Advance(FanOutWorker.Span);
         lane.WhileDelivering = () => lane.Pass("small 4");
 
@@ -183,9 +177,7 @@ public sealed class FanOutWorkerTests
     [Fact]
     public void A_thread_that_comes_when_another_has_begun_does_nothing()
     {
-        var lane = new Lane(new Threads { AreBusy = true });
-        lane.Pass("small 1");
-        lane.Pass("small 2");
+        var lane = Collecting();
         lane.Time.Advance(FanOutWorker.Span);
         lane.Pass("small 3");
         lane.Time.Advance(FanOutWorker.Span);
@@ -216,6 +208,15 @@ public sealed class FanOutWorkerTests
         Assert.Empty(lane.Done);
         lane.Threads!.Run(1);
         Assert.Equal([("large", false), ("small", false)], lane.Done);
+    }
+
+    // One delivery is done, and the next waits for a thread.
+    private static Lane Collecting()
+    {
+        var lane = new Lane(new Threads { AreBusy = true });
+        lane.Pass("small 1");
+        lane.Pass("small 2");
+        return lane;
     }
 
     // Runs nothing by itself.
