@@ -121,7 +121,7 @@ public sealed class HostedChannelsTests
             PublishResult[]? answer = [];
             var other = new Thread(() => answer = Publish());
             other.Start();
-            other.Join();
+            Assert.True(other.Join(Until.DefaultTimeout));
             return answer;
         }));
 
