@@ -27,7 +27,7 @@ internal static class ChannelParameter
             channel = channel.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
         if (!ChannelName.TryCheck(channel, out var problem))
             refusal = ApiProblem.BadParameter("channel", problem);
-        else if (!ApiKeyGuard.Allows(context, channel))
+        else if (!ApiKeyGuard.Allows(ApiKeyGuard.KeyOf(context), channel))
             refusal = ApiProblem.Forbidden(ApiKeyGuard.OtherChannels);
         else if (namespaces.Find(channel) is not { } found)
             refusal = ApiProblem.NotFound($"Unknown namespace '{ChannelName.NamespaceOf(channel)}'.");

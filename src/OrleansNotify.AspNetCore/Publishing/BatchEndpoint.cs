@@ -38,87 +38,95 @@ internal sealed class BatchEndpoint(ChannelPublisher publisher, IFanOut fanOut, 
             await ApiProblem.Write(context, StatusCodes.Status413PayloadTooLarge, $"A batch may have at most {_limits.BatchBytes} bytes.");
             return;
         }
-        var body = buffer.ToArray();
-        context.Request.BodyReader.AdvanceTo(buffer.End);
-        var items = new List<Range>();
-        if (kind == BodyKind.JsonLines)
-            BatchReader.CutLines(body, _limits.BatchItems, items);
-        else if (BatchReader.CutArray(body, _limits.BatchItems, items) is { } problem)
-        {
-            await ApiProblem.Write(context, StatusCodes.Status400BadRequest, problem);
-            return;
-        }
-        if (items.Count == 0)
-            await ApiProblem.Write(context, StatusCodes.Status400BadRequest, "The batch is empty; send at least one event.");
-        else if (items.Count > _limits.BatchItems)
-            await ApiProblem.Write(context, StatusCodes.Status413PayloadTooLarge, $"A batch may have at most {_limits.BatchItems} events.");
-        else
-            await Publish(context, body, items);
-    }
-
-    private async Task Publish(HttpContext context, byte[] body, List<Range> items)
-    {
-        var response = context.Response;
-        var results = new Item[items.Count];
-        var calls = new List<PublishCall>();
+        var body = ArrayPool<byte>.Shared.Rent((int)buffer.Length);
         try
         {
-            for (var i = 0; i < results.Length; i++)
-                results[i] = Start(context, body.AsSpan(items[i]), calls);
+            buffer.CopyTo(body);
+            var length = (int)buffer.Length;
+            context.Request.BodyReader.AdvanceTo(buffer.End);
+            await Publish(context, kind, body.AsMemory(0, length));
         }
         finally
         {
-            if (calls.Count <= 1)
-                publisher.Send(calls);
-            else
-                fanOut.Together(() => publisher.Send(calls));
+            ArrayPool<byte>.Shared.Return(body);
         }
-        response.ContentType = "application/json";
+    }
+
+    private Task Publish(HttpContext context, BodyKind kind, ReadOnlyMemory<byte> body)
+    {
+        var items = new List<Range>();
+        if (kind == BodyKind.JsonLines)
+            BatchReader.CutLines(body.Span, _limits.BatchItems, items);
+        else if (BatchReader.CutArray(body.Span, _limits.BatchItems, items) is { } problem)
+            return ApiProblem.Write(context, StatusCodes.Status400BadRequest, problem);
+        if (items.Count == 0)
+            return ApiProblem.Write(context, StatusCodes.Status400BadRequest, "The batch is empty; send at least one event.");
+        if (items.Count > _limits.BatchItems)
+            return ApiProblem.Write(context, StatusCodes.Status413PayloadTooLarge, $"A batch may have at most {_limits.BatchItems} events.");
+        return Publish(context, body, items);
+    }
+
+    private async Task Publish(HttpContext context, ReadOnlyMemory<byte> body, List<Range> items)
+    {
+        var results = new Item[items.Count];
+        var batch = new PostedBatch(items.Count);
+        var key = ApiKeyGuard.KeyOf(context);
+        for (var i = 0; i < results.Length; i++)
+            results[i] = Read(body.Span[items[i]], key, batch);
+        ValueTask<PublishResult>[] answers = [];
+        if (batch.Channels > 1)
+            fanOut.Together(() => answers = publisher.Publish(batch));
+        else
+            answers = publisher.Publish(batch);
+        var answered = 0;
         var output = new ArrayBufferWriter<byte>(results.Length * 192);
         var separator = (byte)'[';
         foreach (var item in results)
         {
             output.Write([separator]);
             separator = (byte)',';
-            await Write(output, item);
+            if (item.Channel is null)
+                WriteProblem(output, item.Status, item.Problem.Detail, item.Problem.Field);
+            else
+                WriteResult(output, item.Channel, await answers[answered++]);
         }
         output.Write("]"u8);
+        var response = context.Response;
+        response.ContentType = "application/json";
         response.ContentLength = output.WrittenCount;
         await response.BodyWriter.WriteAsync(output.WrittenMemory);
     }
 
-    // Every item is on its way before the first is awaited: those of one channel travel together, in order.
-    private Item Start(HttpContext context, ReadOnlySpan<byte> utf8, List<PublishCall> calls)
+    private Item Read(ReadOnlySpan<byte> utf8, ApiKey? key, PostedBatch batch)
     {
         if (utf8.Length > _limits.BodyBytes)
-            return new Item(StatusCodes.Status413PayloadTooLarge, new EventProblem($"An event may have at most {_limits.BodyBytes} bytes.", null), null, default);
+            return new Item(StatusCodes.Status413PayloadTooLarge, new EventProblem($"An event may have at most {_limits.BodyBytes} bytes.", null), null);
         if (!EventReader.TryRead(utf8, null, out var posted, out var problem, maxDepth: _limits.JsonDepth))
-            return new Item(StatusCodes.Status400BadRequest, problem, null, default);
-        if (!ApiKeyGuard.Allows(context, posted.Channel))
-            return new Item(StatusCodes.Status403Forbidden, new EventProblem(ApiKeyGuard.OtherChannels, null), null, default);
-        return ApiKeyGuard.TakePublish(context)
-            ? new Item(0, default, posted.Channel, publisher.Collect(posted.Channel, IdempotencyScope.OfApiKey(context, posted.Draft), calls))
-            : new Item(StatusCodes.Status429TooManyRequests, new EventProblem(ApiKeyGuard.TooMany, null), null, default);
+            return new Item(StatusCodes.Status400BadRequest, problem, null);
+        if (!ApiKeyGuard.Allows(key, posted.Channel))
+            return new Item(StatusCodes.Status403Forbidden, new EventProblem(ApiKeyGuard.OtherChannels, null), null);
+        if (!ApiKeyGuard.TakePublish(key))
+            return new Item(StatusCodes.Status429TooManyRequests, new EventProblem(ApiKeyGuard.TooMany, null), null);
+        batch.Add(posted with { Draft = IdempotencyScope.OfApiKey(key, posted.Draft) });
+        return new Item(0, default, posted.Channel);
     }
 
-    private static async Task Write(ArrayBufferWriter<byte> output, Item item)
+    private static void WriteResult(ArrayBufferWriter<byte> output, string channel, in PublishResult result)
     {
-        var (status, problem, outcome) = (item.Status, item.Problem, (string?)null);
-        if (item.Channel is not null)
-        {
-            var result = await item.Publishing; // once: nobody else has it
-            if (result.Refusal == PublishRefusal.None)
-            {
-                PublishReply.WriteItem(output, item.Channel, result);
-                return;
-            }
-            status = PublishReply.StatusOf(result.Refusal);
-            problem = new EventProblem(PublishReply.DetailOf(result.Refusal, item.Channel), PublishReply.FieldOf(result.Refusal));
-            outcome = PublishReply.OutcomeOf(result.Refusal);
-        }
-        using var json = new Utf8JsonWriter(output, Readable);
-        PublishReply.WriteItem(json, status, problem.Detail, problem.Field, outcome);
+        if (result.Refusal == PublishRefusal.None)
+            PublishReply.WriteItem(output, channel, result);
+        else
+            WriteProblem(output, PublishReply.StatusOf(result.Refusal), PublishReply.DetailOf(result.Refusal, channel), PublishReply.FieldOf(result.Refusal), PublishReply.OutcomeOf(result.Refusal));
     }
 
-    private readonly record struct Item(int Status, EventProblem Problem, string? Channel, ValueTask<PublishResult> Publishing);
+    private static void WriteProblem(ArrayBufferWriter<byte> output, int status, string detail, string? field, string? outcome = null)
+    {
+        using var json = new Utf8JsonWriter(output, Readable);
+        PublishReply.WriteItem(json, status, detail, field, outcome);
+    }
+
+    /// <param name="Status">Of what is not published.</param>
+    /// <param name="Problem">Why it is not.</param>
+    /// <param name="Channel">Null: it is not.</param>
+    private readonly record struct Item(int Status, EventProblem Problem, string? Channel);
 }

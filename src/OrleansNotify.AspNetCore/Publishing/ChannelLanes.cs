@@ -84,6 +84,15 @@ internal sealed class ChannelLanes(long rush)
         }
     }
 
+    /// <summary>Whether so much goes into one call.</summary>
+    public static bool FitOneCall(PublicationDraft[] drafts)
+    {
+        var bytes = 0L;
+        foreach (var draft in drafts)
+            bytes += draft.Data.Length;
+        return drafts.Length == 1 || (drafts.Length <= MaxItemsPerCall && bytes <= MaxBytesPerCall);
+    }
+
     /// <summary>Whether the channel has a call in flight.</summary>
     public bool Has(string channel)
     {

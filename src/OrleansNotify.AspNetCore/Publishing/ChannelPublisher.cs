@@ -76,8 +76,8 @@ public sealed partial class ChannelPublisher : IDisposable
     public ValueTask<PublishResult> Publish(string channel, PublicationDraft draft, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(channel);
-        if (TryPublishAtOnce(channel, draft, out var result))
-            return new(result);
+        if (TryPublishAtOnce(channel, [draft]) is { } results)
+            return new(results[0]);
         var answer = Add(channel, draft, isOfMany: false, out var call);
         if (call is { Items: [] })
             Start(RunLater(call));
@@ -86,43 +86,45 @@ public sealed partial class ChannelPublisher : IDisposable
         return cancellationToken.CanBeCanceled ? new(answer.AsTask().WaitAsync(cancellationToken)) : answer;
     }
 
-    /// <summary>The same for one of many drafts that are posted together: those for one channel travel together, and none before <see cref="Send(List{PublishCall})"/>.</summary>
-    /// <param name="channel">A name that passes <see cref="ChannelName.TryCheck"/>.</param>
-    /// <param name="draft">What to publish.</param>
-    /// <param name="calls">Gets what is to be sent.</param>
-    /// <returns>Await it once, and after the sending.</returns>
-    internal ValueTask<PublishResult> Collect(string channel, PublicationDraft draft, List<PublishCall> calls)
+    /// <summary>The same for many drafts that were posted together: those for one channel travel together.</summary>
+    /// <returns>The answer to each; await it once.</returns>
+    internal ValueTask<PublishResult>[] Publish(PostedBatch batch)
     {
-        var answer = Add(channel, draft, isOfMany: true, out var call);
-        if (call is not null)
-            calls.Add(call);
-        return answer;
-    }
-
-    /// <summary>Sends what was collected.</summary>
-    internal void Send(List<PublishCall> calls)
-    {
+        var answers = new ValueTask<PublishResult>[batch.Count];
+        List<PublishCall> calls = [];
+        foreach (var (channel, places, drafts) in batch.ByChannel())
+        {
+            var results = TryPublishAtOnce(channel, drafts);
+            for (var i = 0; i < places.Length; i++)
+            {
+                if (results is not null)
+                {
+                    answers[places[i]] = new(results[i]);
+                    continue;
+                }
+#pragma warning disable CA2012 // Kept for whoever awaits it, once.
+                answers[places[i]] = Add(channel, drafts[i], isOfMany: true, out var call);
+#pragma warning restore CA2012
+                if (call is not null)
+                    calls.Add(call);
+            }
+        }
         foreach (var call in calls)
             Start(RunCollected(call));
+        return answers;
     }
 
     // Without a lane, but not past what waits in one: the same publisher may have published that. What fails so that it is to be tried again, is so in a lane.
-    private bool TryPublishAtOnce(string channel, PublicationDraft draft, out PublishResult result)
+    private PublishResult[]? TryPublishAtOnce(string channel, PublicationDraft[] drafts)
     {
-        result = default;
-        if (_here is null || LanesOf(channel).Has(channel))
-            return false;
-        PublicationDraft[] drafts = [draft];
+        if (_here is null || !ChannelLanes.FitOneCall(drafts) || LanesOf(channel).Has(channel))
+            return null;
         if (!TryPublishHere(channel, drafts, mayWait: false, out var sent) || IsNotAccepted(sent) || IsRepeatable(sent, drafts))
-            return false;
+            return null;
         if (sent.Results is null)
-        {
-            result = Refuse(sent.Refusal);
-            return true;
-        }
+            return Array.ConvertAll(drafts, _ => Refuse(sent.Refusal));
         Count(sent.Results);
-        result = sent.Results[0];
-        return true;
+        return sent.Results;
     }
 
     private ValueTask<PublishResult> Add(string channel, PublicationDraft draft, bool isOfMany, out PublishCall? call)

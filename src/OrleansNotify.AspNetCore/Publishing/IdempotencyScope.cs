@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Http;
 using OrleansNotify.AspNetCore.Security.ApiKeys;
 using OrleansNotify.Protocol;
 
@@ -13,9 +12,9 @@ internal static class IdempotencyScope
     private const char BehindApiKey = '\u0001';
     private const char BehindUser = '\u0002';
 
-    /// <summary>The draft with its key in the scope of the request's API key, if there is one.</summary>
-    public static PublicationDraft OfApiKey(HttpContext context, PublicationDraft draft) =>
-        draft.IdempotencyKey is { } key && context.Features.Get<ApiKey>() is { } caller
+    /// <summary>The draft with its key in the scope of the API key it is published with, if there is one.</summary>
+    public static PublicationDraft OfApiKey(ApiKey? caller, PublicationDraft draft) =>
+        draft.IdempotencyKey is { } key && caller is not null
             ? PublicationDraft.FromChecked(draft.Data, draft.Shape, draft.Event, draft.Tags, draft.Publisher, $"{caller.Name}{BehindApiKey}{key}", draft.Origin)
             : draft;
 

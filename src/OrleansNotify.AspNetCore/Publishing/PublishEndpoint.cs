@@ -58,18 +58,19 @@ internal sealed partial class PublishEndpoint(ChannelPublisher publisher, IOptio
                 await ApiProblem.Write(context, StatusCodes.Status400BadRequest, wrong.Detail, wrong.Field);
                 return;
             }
-            if (!ApiKeyGuard.Allows(context, posted.Channel))
+            var caller = ApiKeyGuard.KeyOf(context);
+            if (!ApiKeyGuard.Allows(caller, posted.Channel))
             {
                 await ApiProblem.Write(context, StatusCodes.Status403Forbidden, ApiKeyGuard.OtherChannels);
                 return;
             }
-            if (!ApiKeyGuard.TakePublish(context))
+            if (!ApiKeyGuard.TakePublish(caller))
             {
                 await ApiProblem.Write(context, StatusCodes.Status429TooManyRequests, ApiKeyGuard.TooMany);
                 return;
             }
             // Not cancelled with the request: a publication under way is published.
-            var result = await publisher.Publish(posted.Channel, IdempotencyScope.OfApiKey(context, posted.Draft));
+            var result = await publisher.Publish(posted.Channel, IdempotencyScope.OfApiKey(caller, posted.Draft));
             await (result.Refusal == PublishRefusal.None
                 ? PublishReply.WriteAccepted(context.Response, posted.Channel, result)
                 : Refuse(context, posted.Channel, result.Refusal));

@@ -152,17 +152,59 @@ public sealed class ChannelPublisherTests : IDisposable
     }
 
     [Fact]
-    public async Task What_is_collected_travels_together_and_not_before_it_is_sent()
+    public async Task What_is_posted_together_travels_together()
     {
-        List<PublishCall> calls = [];
-        var answers = Enumerable.Range(1, 6).Select(n => _publisher.Collect(n % 2 == 0 ? "even" : "odd", Draft($"{n}"), calls).AsTask()).ToArray();
-        Assert.Empty(_channels.Calls);
-
-        _publisher.Send(calls);
+        var answers = PublishTogether(6);
 
         Assert.Equal([1UL, 1UL, 2UL, 2UL, 3UL, 3UL], (await Task.WhenAll(answers).WaitAsync(TimeSpan.FromSeconds(10), TimeProvider.System)).Select(r => r.Position.Offset));
         Assert.Equal([("odd", "1,3,5"), ("even", "2,4,6")], _channels.Calls.Select(c => (c.Channel, string.Join(',', c.Items.Select(NumberIn)))));
         await Until.Equal(0, "lanes", () => _publisher.Lanes);
+    }
+
+    [Fact]
+    public async Task What_is_posted_together_to_channels_that_live_here_is_published_at_once()
+    {
+        List<string> published = [];
+        _here.Answer = (channel, items) =>
+        {
+            published.Add($"{channel} {string.Join(',', items.Select(NumberIn))}");
+            return _channels.Number(channel, items);
+        };
+
+        var answers = PublishTogether(6);
+
+        Assert.All(answers, answer => Assert.True(answer.IsCompleted));
+        Assert.Equal([1UL, 1UL, 2UL, 2UL, 3UL, 3UL], (await Task.WhenAll(answers)).Select(r => r.Position.Offset));
+        Assert.Equal(["odd 1,3,5", "even 2,4,6"], published);
+        Assert.Equal((6, 0), (_metrics.TotalPublished, _publisher.Lanes));
+    }
+
+    [Fact]
+    public async Task What_is_posted_together_is_published_in_calls_of_bounded_size_here_too()
+    {
+        ConcurrentQueue<int> published = [];
+        _here.Answer = (channel, items) =>
+        {
+            if (channel == "odd")
+                published.Enqueue(items.Length);
+            return _channels.Number(channel, items);
+        };
+
+        var answers = await Task.WhenAll(PublishTogether(2 * (ChannelLanes.MaxItemsPerCall + 1))).WaitAsync(Until.DefaultTimeout, TimeProvider.System);
+
+        Assert.Equal(Enumerable.Range(0, answers.Length).Select(n => (ulong)(n / 2) + 1), answers.Select(r => r.Position.Offset));
+        Assert.Equal([ChannelLanes.MaxItemsPerCall, 1], published);
+    }
+
+    [Fact]
+    public async Task What_is_posted_together_and_fails_here_is_answered_each()
+    {
+        _here.Answer = (channel, items) => channel == "odd" ? throw new InvalidOperationException() : ScriptedChannels.Refuse(items, PublishRefusal.KeyReused);
+
+        var answers = PublishTogether(3);
+
+        Assert.Equal([PublishRefusal.Unknown, PublishRefusal.KeyReused, PublishRefusal.Unknown], (await Task.WhenAll(answers).WaitAsync(Until.DefaultTimeout, TimeProvider.System)).Select(r => r.Refusal));
+        Assert.Empty(_channels.Calls);
     }
 
     [Fact]
@@ -549,6 +591,15 @@ public sealed class ChannelPublisherTests : IDisposable
 
     // With a deadline of the test's own, on the real clock: an answer that never comes fails the test instead of hanging the run.
     private Task<PublishResult> Publish(string channel, int number) => _publisher.Publish(channel, Draft($"{number}")).AsTask().WaitAsync(Until.DefaultTimeout, TimeProvider.System);
+
+    // 1 to "odd", 2 to "even", and so on.
+    private Task<PublishResult>[] PublishTogether(int count)
+    {
+        var batch = new PostedBatch(count);
+        foreach (var n in Enumerable.Range(1, count))
+            batch.Add(new PostedEvent(n % 2 == 0 ? "even" : "odd", Draft($"{n}")));
+        return [.. _publisher.Publish(batch).Select(answer => answer.AsTask())];
+    }
 
     // The channels that live on the publisher's silo.
     private sealed class HereChannels : IHostedChannels

@@ -34,14 +34,17 @@ internal static class ApiKeyGuard
         return endpoint;
     }
 
+    /// <summary>The caller's key; null where none is asked for.</summary>
+    public static ApiKey? KeyOf(HttpContext context) => context.Features.Get<ApiKey>();
+
     /// <summary>Whether the caller's key, if one is asked for, covers a channel.</summary>
-    public static bool Allows(HttpContext context, string channel) => context.Features.Get<ApiKey>() is not { } key || key.Channels.Cover(channel);
+    public static bool Allows(ApiKey? key, string channel) => key is null || key.Channels.Cover(channel);
 
     /// <summary>What to say when it does not.</summary>
     public const string OtherChannels = "This API key is for other channels.";
 
     /// <summary>Counts a publication: false when the caller's key has none left for now.</summary>
-    public static bool TakePublish(HttpContext context) => context.Features.Get<ApiKey>()?.Rate is not { } rate || rate.TryTake();
+    public static bool TakePublish(ApiKey? key) => key?.Rate is not { } rate || rate.TryTake();
 
     /// <summary>What to say then.</summary>
     public const string TooMany = "Too many publications a second with this API key: this request published nothing, try again in a moment.";
