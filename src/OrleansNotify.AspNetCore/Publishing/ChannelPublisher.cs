@@ -177,7 +177,19 @@ public sealed partial class ChannelPublisher : IDisposable
             {
                 if (lanes.TryGather(call, _time.GetTimestamp()) is not { } gathering)
                     return;
-                await Gather(call, gathering, results, refusal).ConfigureAwait(false);
+                if (PatienceFor(call) is { } patience)
+                {
+                    var gathered = gathering.IsFull.Task.WaitAsync(patience, _time);
+                    Answer(call.Items, results, refusal);
+                    await gathered.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                }
+                else
+                {
+                    Answer(call.Items, results, refusal, isLast: false);
+                    // Behind what waits for a thread now: the busier the process, the more goes into the next call, and the less each publication costs. Here, not
+                    // in a method of its own: that may be over before it is looked at, and this thread, the publisher's, would go on with what is behind.
+                    await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+                }
                 (call, results, refusal) = (gathering.Call, [], PublishRefusal.None); // nobody waits for this one
             }
             if (!lanes.TryComplete(call, _time.GetTimestamp(), out var next))
@@ -191,22 +203,14 @@ public sealed partial class ChannelPublisher : IDisposable
         }
     }
 
-    // Lets publishers that were answered together go on, and comes back when their next publications may be there.
-    private async ValueTask Gather(PublishCall call, Gathering gathering, PublishResult[]? results, PublishRefusal refusal)
+    // How long to wait for the next publications of publishers that were answered together; null: only for a thread.
+    private TimeSpan? PatienceFor(PublishCall call)
     {
         var took = _time.GetElapsedTime(call.StartedAt);
         if (took < ShortestGathering || _namespaces.Find(call.Channel)?.Class != ChannelClass.Durable)
-        {
-            Answer(call.Items, results, refusal, isLast: false);
-            // Behind what waits for a thread now: the busier the process, the more goes into the next call, and the less each publication costs.
-            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-            return;
-        }
+            return null;
         var patience = took / ShareOfACall;
-        patience = patience < ShortestGathering ? ShortestGathering : patience > LongestGathering ? LongestGathering : patience;
-        var gathered = gathering.IsFull.Task.WaitAsync(patience, _time);
-        Answer(call.Items, results, refusal);
-        await gathered.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return patience < ShortestGathering ? ShortestGathering : patience > LongestGathering ? LongestGathering : patience;
     }
 
     // The grain's answers, or why there are none.

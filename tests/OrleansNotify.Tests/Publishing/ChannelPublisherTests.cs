@@ -176,24 +176,29 @@ public sealed class ChannelPublisherTests : IDisposable
         Assert.All(answers, answer => Assert.True(answer.IsCompleted));
         Assert.Equal([1UL, 1UL, 2UL, 2UL, 3UL, 3UL], (await Task.WhenAll(answers)).Select(r => r.Position.Offset));
         Assert.Equal(["odd 1,3,5", "even 2,4,6"], published);
+        Assert.DoesNotContain(true, _here.MayWait); // it would have a lane
         Assert.Equal((6, 0), (_metrics.TotalPublished, _publisher.Lanes));
     }
 
-    [Fact]
-    public async Task What_is_posted_together_is_published_in_calls_of_bounded_size_here_too()
+    [Theory]
+    [InlineData(ChannelLanes.MaxItemsPerCall + 1, 1, new[] { ChannelLanes.MaxItemsPerCall, 1 })]
+    [InlineData(3, ChannelLanes.MaxBytesPerCall / 2, new[] { 2, 1 })]
+    public async Task What_is_posted_together_is_published_in_calls_of_bounded_size_here_too(int count, int bytes, int[] calls)
     {
         ConcurrentQueue<int> published = [];
         _here.Answer = (channel, items) =>
         {
-            if (channel == "odd")
-                published.Enqueue(items.Length);
+            published.Enqueue(items.Length);
             return _channels.Number(channel, items);
         };
+        var batch = new PostedBatch(count);
+        foreach (var _ in Enumerable.Range(0, count))
+            batch.Add(new PostedEvent("a", Draft(new string('1', bytes))));
 
-        var answers = await Task.WhenAll(PublishTogether(2 * (ChannelLanes.MaxItemsPerCall + 1))).WaitAsync(Until.DefaultTimeout, TimeProvider.System);
+        var answers = await Task.WhenAll(_publisher.Publish(batch).Select(answer => answer.AsTask())).WaitAsync(Until.DefaultTimeout, TimeProvider.System);
 
-        Assert.Equal(Enumerable.Range(0, answers.Length).Select(n => (ulong)(n / 2) + 1), answers.Select(r => r.Position.Offset));
-        Assert.Equal([ChannelLanes.MaxItemsPerCall, 1], published);
+        Assert.Equal(Enumerable.Range(1, count).Select(n => (ulong)n), answers.Select(r => r.Position.Offset));
+        Assert.Equal(calls, published);
     }
 
     [Fact]
@@ -609,6 +614,12 @@ public sealed class ChannelPublisherTests : IDisposable
         /// <summary>Whether others always have their turn.</summary>
         public bool AreBusy { get; set; }
 
-        public PublishResult[]? TryPublish(string channel, PublicationDraft[] batch, bool mayWait) => AreBusy && !mayWait ? null : Answer(channel, batch);
+        public ConcurrentQueue<bool> MayWait { get; } = [];
+
+        public PublishResult[]? TryPublish(string channel, PublicationDraft[] batch, bool mayWait)
+        {
+            MayWait.Enqueue(mayWait);
+            return AreBusy && !mayWait ? null : Answer(channel, batch);
+        }
     }
 }
