@@ -3,7 +3,7 @@ using OrleansNotify.Protocol;
 
 namespace OrleansNotify.AspNetCore.Publishing;
 
-/// <summary>Events that were posted together, as many to each channel as there are for it, in their order.</summary>
+/// <summary>Events that were posted together, by channel: those of one keep their order.</summary>
 /// <param name="capacity">About how many.</param>
 internal sealed class PostedBatch(int capacity)
 {
