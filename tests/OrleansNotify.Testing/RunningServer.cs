@@ -48,6 +48,7 @@ public sealed class RunningServer : IAsyncDisposable
             // By default all would have one file in the working directory: what one test revokes would be revoked for the others, and in the next run.
             if (settings?.ContainsKey(Store) != true)
                 builder.Configuration.AddInMemoryCollection([new(Store, Path.Combine(folder.FullName, "notify.db"))]);
+            builder.Configuration.AddInMemoryCollection([new("Notify:WarmUp:Requests", "0")]); // nobody measures it
             builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>(settings ?? [])
             {
                 ["urls"] = "http://127.0.0.1:0",

@@ -66,6 +66,7 @@ public sealed class ServerProcess : IAsyncDisposable
             "--urls", $"http://{place.Address}:{http}",
             "--Notify:Cluster:SiloPort", silo.ToString(CultureInfo.InvariantCulture),
             "--Notify:Cluster:GatewayPort", Ports.Free().ToString(CultureInfo.InvariantCulture),
+            "--Notify:WarmUp:Requests", "0",
             .. primary is null ? Array.Empty<string>() : ["--Notify:Cluster:Primary", primary],
             .. arguments,
         ];

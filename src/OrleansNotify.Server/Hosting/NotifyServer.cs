@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using OrleansNotify.AspNetCore;
+using OrleansNotify.AspNetCore.Api;
 using OrleansNotify.Grains.Channels;
 using OrleansNotify.Server.Hosting.BackEnds;
 using OrleansNotify.Server.Page;
@@ -48,6 +49,9 @@ public static class NotifyServer
             silo.AddOrleansNotify(configuration);
         });
         builder.Services.AddOrleansNotify(configuration);
+        builder.Services.AddOptions<WarmUpOptions>().BindConfiguration(WarmUpOptions.Section).ValidateOnStart().Validate(
+            warmUp => warmUp.Requests is >= 0 and <= WarmUpOptions.MaxRequests, $"{WarmUpOptions.Section}:{nameof(WarmUpOptions.Requests)} must be from 0 to {WarmUpOptions.MaxRequests}.");
+        builder.Services.AddSingleton<WarmUp>().AddHealthChecks().AddCheck<WarmUp>("warm_up", tags: [Health.Ready]);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30)); // PROMISES: drain 20 s inside it
         // A request begins on the thread that read it, and an answer goes out from the thread that wrote it: two changes of thread less. Unsafe would be
         // a handler that blocks or computes for long; ours await, and long fan-outs go to the pool. Beside the default, side by side (4 rounds): 64
@@ -86,5 +90,6 @@ public static class NotifyServer
         await services.GetRequiredService<BackEndPlan>().Check(
             services.GetRequiredService<IOptions<EndpointOptions>>().Value, anyDurable, TimeProvider.System, cancellationToken);
         await app.StartAsync(cancellationToken);
+        await services.GetRequiredService<WarmUp>().RunAsync(app.Urls, app.Lifetime.ApplicationStopping);
     }
 }

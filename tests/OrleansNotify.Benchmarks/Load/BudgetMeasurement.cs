@@ -69,6 +69,7 @@ internal static class BudgetMeasurement
             builder.Configuration["urls"] = $"http://127.0.0.1:{port}";
             builder.Configuration["Notify:Cluster:SiloPort"] = Ports.Free().ToString(CultureInfo.InvariantCulture);
             builder.Configuration["Notify:Cluster:GatewayPort"] = "0";
+            builder.Configuration["Notify:WarmUp:Requests"] = "0";
             builder.Services.AddSingleton<IStartupFilter>(stamps);
             builder.Host.UseServiceProviderFactory(new LastWord(services =>
             {

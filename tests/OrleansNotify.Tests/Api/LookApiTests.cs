@@ -237,7 +237,7 @@ public sealed class LookApiTests : IAsyncLifetime
     {
         var (status, health) = await _server.Http.Get("/health");
         Assert.Equal((200, "healthy"), (status, health.GetProperty("status").GetString()));
-        Assert.Equal(["silo", "front_end", "host"], health.GetProperty("checks").EnumerateObject().Select(p => p.Name));
+        Assert.Equal(["silo", "front_end", "host", "warm_up"], health.GetProperty("checks").EnumerateObject().Select(p => p.Name));
         Assert.Equal(200, (await _server.Http.Get("/health/live")).Status);
         Assert.Equal(200, (await _server.Http.Get("/health/ready")).Status);
 

@@ -32,6 +32,7 @@ public sealed class SettingsTableTests
         (typeof(ClusterOptions), ClusterOptions.Section),
         (typeof(MembershipOptions), MembershipOptions.Section),
         (typeof(StorageOptions), StorageOptions.Section),
+        (typeof(WarmUpOptions), WarmUpOptions.Section),
         (typeof(SecurityOptions), SecurityOptions.Section),
         (typeof(TokenOptions), TokenOptions.Section),
         (typeof(ApiKeySettings), "Notify:ApiKeys:{n}"),
@@ -91,6 +92,7 @@ public sealed class SettingsTableTests
     [InlineData("Notify:Cluster:ClusterId", "")]
     [InlineData("Notify:Cluster:Membership:ProbeTimeout", "00:00:00.1")]
     [InlineData("Notify:Storage:Path", "")]
+    [InlineData("Notify:WarmUp:Requests", "-1")]
     [InlineData("Notify:Security:AllowedOrigins:0", "example.com")]
     [InlineData("Notify:Tokens:MaxTokenBytes", "1023")]
     [InlineData("Notify:ApiKeys:0:Name", "two words")]

@@ -71,6 +71,7 @@ public sealed class KnownProxiesTests
                 ["urls"] = "http://127.0.0.1:0",
                 ["Notify:Cluster:SiloPort"] = $"{Ports.Free()}",
                 ["Notify:Cluster:GatewayPort"] = $"{Ports.Free()}",
+                ["Notify:WarmUp:Requests"] = "0",
                 ["Notify:Security:AllowedHosts:0"] = "notify.example.com",
                 ["Notify:Security:AllowedHosts:1"] = "127.0.0.1",
             };
