@@ -81,7 +81,7 @@ public sealed class WarmUpTests
     [Fact]
     public async Task A_stop_ends_it()
     {
-        var warmUp = New(10);
+        var warmUp = New(10, new FakeTimeProvider()); // its patience never ends
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         using var stopping = new CancellationTokenSource();
