@@ -10,7 +10,7 @@ namespace OrleansNotify.Server.Hosting;
 /// Runs a server in before it is ready. The runtime compiles a method when it is first called and twice more when it turns out to be hot, so that the first thousands of
 /// clients of a young process wait for the compiler; and where a silo has died they come all at once. Here the server is its own first client, over connections of its own: it asks for its
 /// health, and posts an event without a channel, which is refused whatever is configured. Neither changes, counts or logs anything. What every handshake and publish has in common
-/// with that (sockets, HTTP, routing, our middleware, JSON) is compiled by then. Until it is over <c>/health/ready</c> says so; who comes all the same is served.
+/// with that (sockets, HTTP, routing, our middleware and, where no API keys are asked for, JSON) is compiled by then. Until it is over <c>/health/ready</c> says so; who comes all the same is served.
 /// </summary>
 internal sealed partial class WarmUp(IOptions<WarmUpOptions> options, TimeProvider time, ILogger<WarmUp> logger) : IHealthCheck
 {
