@@ -47,8 +47,10 @@ public static class OrleansNotifyExtensions
         services.AddSingleton<INotifySessions>(s => s.GetRequiredService<NotifyFrontEnd>());
         services.AddSingleton<IConnectionDirectory>(s => s.GetRequiredService<NotifyFrontEnd>());
         services.AddSingleton<IFrontEndReadiness>(s => s.GetRequiredService<NotifyFrontEnd>());
+        services.AddSingleton<HandshakeGarbage>();
         services.AddSingleton<HandshakeLimit>();
         services.AddSingleton<DevelopmentUser>();
+        services.AddSingleton<OwnHandshakes>();
         services.AddSingleton<WebSocketEndpoint>();
         services.AddSingleton<SseEndpoint>();
         services.AddHostedService<FrontEndService>();

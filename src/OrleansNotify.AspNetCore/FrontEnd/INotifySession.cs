@@ -32,7 +32,8 @@ public interface INotifySessions
 /// <param name="Format">How to put what is said into bytes.</param>
 /// <param name="Sink">Where the bytes go.</param>
 /// <param name="Token">The connection token it brought along, unchecked; null: none.</param>
-public sealed record SessionStart(string? User, string Transport, IFrameFormat Format, IFrameSink Sink, string? Token = null);
+/// <param name="IsOwn">Whether it is no client but this process, which tries itself out: it is counted, listed, reported and sent to nowhere, and is to ask for nothing but a pong.</param>
+public sealed record SessionStart(string? User, string Transport, IFrameFormat Format, IFrameSink Sink, string? Token = null, bool IsOwn = false);
 
 /// <summary>Why a client is not let in.</summary>
 /// <param name="Code">As in an <c>error</c> reply.</param>

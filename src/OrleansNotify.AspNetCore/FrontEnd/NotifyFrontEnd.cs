@@ -158,15 +158,18 @@ internal sealed partial class NotifyFrontEnd : IFrontEnd, IFanOut, INotifySessio
     {
         var number = Interlocked.Increment(ref _numbers);
         var outbox = new Outbox(start.Sink, Metrics, _time, _limits.OutboxBytes);
-        var connection = new Connection(number, ConnectionId.Format(_calls.FrontEnd, number), start.Transport, _time.GetUtcNow(), start.Format, start.Sink, outbox, _counts, _watch)
+        var connection = new Connection(number, ConnectionId.Format(_calls.FrontEnd, number), start.Transport, _time.GetUtcNow(), start.Format, start.Sink, outbox, _counts, start.IsOwn ? null : _watch)
         {
             Keeper = this,
         };
         outbox.Owner = connection;
         Heard(connection);
-        _deadlines.Add(connection);
-        _connections.Add(connection);
-        _counts.Connected();
+        if (!start.IsOwn)
+        {
+            _deadlines.Add(connection);
+            _connections.Add(connection);
+            _counts.Connected();
+        }
         if (!_tokens.IsOn)
             await Admit(connection, Identity.WithoutToken(start.User), cancellationToken);
         else if (start.Token is { } token)

@@ -4,7 +4,7 @@ using OrleansNotify.AspNetCore.Limits;
 namespace OrleansNotify.AspNetCore.Transports;
 
 /// <summary>How many handshakes may be under way at once, and how many connections there may be, on this silo.</summary>
-internal sealed class HandshakeLimit(IOptions<LimitOptions> limits)
+internal sealed class HandshakeLimit(IOptions<LimitOptions> limits, HandshakeGarbage garbage)
 {
     /// <summary>What to say when there is no place.</summary>
     public const string TooMany = "Too many connections, or too many at once; try again, or at another silo.";
@@ -30,7 +30,11 @@ internal sealed class HandshakeLimit(IOptions<LimitOptions> limits)
     }
 
     /// <summary>The handshake is over.</summary>
-    public void Exit() => Interlocked.Decrement(ref _handshakes);
+    public void Exit()
+    {
+        Interlocked.Decrement(ref _handshakes);
+        garbage.Add();
+    }
 
     /// <summary>The connection is over.</summary>
     public void Left() => Interlocked.Decrement(ref _connections);

@@ -3,16 +3,17 @@ using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
+using OrleansNotify.AspNetCore.Transports.WebSocket;
 
 namespace OrleansNotify.Server.Hosting;
 
 /// <summary>
 /// Runs a server in before it is ready. The runtime compiles a method when it is first called and twice more when it turns out to be hot, so that the first thousands of
-/// clients of a young process wait for the compiler; and where a silo has died they come all at once. Here the server is its own first client, over connections of its own: it asks for its
-/// health, and posts an event without a channel, which is refused whatever is configured. Neither changes, counts or logs anything. What every handshake and publish has in common
-/// with that (sockets, HTTP, routing, our middleware and, where no API keys are asked for, JSON) is compiled by then. Until it is over <c>/health/ready</c> says so; who comes all the same is served.
+/// clients of a young process wait for the compiler; and where a silo has died they come all at once. Here the server is its own first client, over connections of its own: it opens a WebSocket, pings
+/// and closes it, and posts an event without a channel, which is refused whatever is configured. Neither changes, counts or logs anything. What every client and publish has in common
+/// with that (sockets, HTTP, routing, our middleware, sessions and, where no API keys are asked for, JSON) is compiled by then. Until it is over <c>/health/ready</c> says so; who comes all the same is served.
 /// </summary>
-internal sealed partial class WarmUp(IOptions<WarmUpOptions> options, TimeProvider time, ILogger<WarmUp> logger) : IHealthCheck
+internal sealed partial class WarmUp(IOptions<WarmUpOptions> options, OwnHandshakes own, TimeProvider time, ILogger<WarmUp> logger) : IHealthCheck
 {
     // On a machine with other things to do the server is wanted rather than warm.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -23,11 +24,14 @@ internal sealed partial class WarmUp(IOptions<WarmUpOptions> options, TimeProvid
 
     private const string Event = """{"channel":"","data":{"message":"warm-up","priority":"low"}}""";
 
-    // The host has no name: that passes whatever names the server is limited to.
-    private static readonly byte[][] Requests =
+    // Of each kind what is sent, one part behind the beginning of an answer to the other. The host has no name: that passes whatever names the server is limited to.
+    private readonly byte[][][] _requests =
     [
-        "GET /health/live HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n"u8.ToArray(),
-        Encoding.ASCII.GetBytes($"POST /api/events HTTP/1.1\r\nHost:\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {Event.Length}\r\n\r\n{Event}"),
+        [
+            Encoding.ASCII.GetBytes($"GET /ws HTTP/1.1\r\nHost:\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n{OwnHandshakes.Header}: {own.Key}\r\n\r\n"),
+            [.. Frame(0x1, """{"type":"ping"}"""), .. Frame(0x8, "")],
+        ],
+        [Encoding.ASCII.GetBytes($"POST /api/events HTTP/1.1\r\nHost:\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {Event.Length}\r\n\r\n{Event}")],
     ];
 
     private volatile bool _isRunning = options.Value.Requests > 0;
@@ -81,12 +85,19 @@ internal sealed partial class WarmUp(IOptions<WarmUpOptions> options, TimeProvid
                 await Task.Delay(Pause, time, either.Token);
             using var client = new Socket(server.AddressFamily, SocketType.Stream, ProtocolType.Unspecified);
             await client.ConnectAsync(server, either.Token);
-            await client.SendAsync(Requests[sent % Requests.Length], either.Token);
+            foreach (var part in _requests[sent % _requests.Length])
+            {
+                await client.SendAsync(part, either.Token);
+                await client.ReceiveAsync(answer, either.Token);
+            }
             while (await client.ReceiveAsync(answer, either.Token) > 0)
             {
             }
         }
     }
+
+    // RFC 6455 5.2: short, and masked with zeros.
+    private static byte[] Frame(byte opcode, string text) => [(byte)(0x80 | opcode), (byte)(0x80 | text.Length), 0, 0, 0, 0, .. Encoding.ASCII.GetBytes(text)];
 
     [LoggerMessage(6002, LogLevel.Information, "The warm-up has ended early: {Reason}")]
     private partial void LogStopped(string reason);

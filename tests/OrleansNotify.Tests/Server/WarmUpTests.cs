@@ -9,9 +9,12 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
+using OrleansNotify.AspNetCore.FrontEnd;
+using OrleansNotify.AspNetCore.Transports.WebSocket;
 using OrleansNotify.Server.Hosting;
 using OrleansNotify.Testing;
 using OrleansNotify.Tests.EndToEnd;
+using OrleansNotify.Tests.Webhooks;
 
 namespace OrleansNotify.Tests.Server;
 
@@ -24,7 +27,7 @@ public sealed class WarmUpTests
         var visits = new Visits();
         await using var server = await RunningServer.StartAsync(
             new() { ["Notify:WarmUp:Requests"] = "60", ["Notify:Security:AllowedHosts:0"] = "notify.example.com" }, visits.Watch);
-        string[] asked = ["GET /health/live 200", "POST /api/events 400"];
+        string[] asked = ["GET /ws 101", "POST /api/events 400"];
         Assert.Equal(Enumerable.Range(0, 60).Select(i => asked[i % 2]), visits.Seen.Select(visit => visit.Answer));
         Assert.Equal(60, visits.Seen.Select(visit => visit.Connection).Distinct().Count());
     }
@@ -45,6 +48,28 @@ public sealed class WarmUpTests
         visits.Gate.SetResult();
         await using var server = await starting;
         Assert.Equal(200, (await http.Get("/health/ready")).Status);
+    }
+
+    [Fact]
+    public async Task A_session_of_the_servers_own_is_counted_listed_and_reported_nowhere()
+    {
+        await using var receiver = await WebhookReceiver.StartAsync();
+        await using var server = await RunningServer.StartAsync(receiver.Settings());
+        var key = server.Services.GetRequiredService<OwnHandshakes>().Key;
+        var counts = server.Services.GetRequiredService<SubscriptionCounts>();
+        await using var own = await Connect(server, key);
+        await own.Ping();
+        Assert.Equal((0, 0), (counts.Connections, await Listed(server)));
+
+        await using var other = await Connect(server, key[1..]);
+        await other.Ping();
+        Assert.Equal((1, 1), (counts.Connections, await Listed(server)));
+
+        await own.CloseAsync();
+        await own.Ended;
+        Assert.Equal((1, 1), (counts.Connections, await Listed(server)));
+        await other.CloseAsync();
+        await receiver.Has("connected", "disconnected");
     }
 
     [Fact]
@@ -116,12 +141,17 @@ public sealed class WarmUpTests
     [InlineData("https://127.0.0.1:3000", null)]
     public void It_is_asked_where_it_listens(string address, string? expected) => Assert.Equal(expected, WarmUp.EndPoint(address)?.ToString());
 
+    private static Task<WsClient> Connect(RunningServer server, string key) =>
+        WsClient.ConnectAsync(server.WebSocket, headers: new Dictionary<string, string> { [OwnHandshakes.Header] = key });
+
+    private static async Task<int> Listed(RunningServer server) => (await server.Http.Get("/api/connections")).Body.GetProperty("connections").GetArrayLength();
+
     private static WarmUp New(int requests, TimeProvider? time = null) =>
-        new(Options.Create(new WarmUpOptions { Requests = requests }), time ?? TimeProvider.System, NullLogger<WarmUp>.Instance);
+        new(Options.Create(new WarmUpOptions { Requests = requests }), new OwnHandshakes(), time ?? TimeProvider.System, NullLogger<WarmUp>.Instance);
 
     private static async Task<HealthStatus> Health(WarmUp warmUp) => (await warmUp.CheckHealthAsync(new HealthCheckContext())).Status;
 
-    // Requests as the server has answered them; those for /health/live wait at the gate.
+    // Requests as the server has answered them; those for /ws wait at the gate.
     private sealed class Visits : IStartupFilter
     {
         private readonly TaskCompletionSource<int> _port = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -139,7 +169,7 @@ public sealed class WarmUpTests
             app.Use(async (context, rest) =>
             {
                 _port.TrySetResult(context.Connection.LocalPort);
-                if (Gate is not null && context.Request.Path == "/health/live")
+                if (Gate is not null && context.Request.Path == "/ws")
                     await Gate.Task;
                 await rest(context);
                 Seen.Enqueue(($"{context.Request.Method} {context.Request.Path} {context.Response.StatusCode}", context.Connection.Id));

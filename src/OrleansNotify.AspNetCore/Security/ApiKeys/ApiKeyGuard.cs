@@ -29,7 +29,10 @@ internal static class ApiKeyGuard
         endpoint.Finally(built =>
         {
             var next = built.RequestDelegate ?? throw new InvalidOperationException($"{built.DisplayName} has nothing to guard.");
-            built.RequestDelegate = context => Refuse(context, required) is { } refused ? refused : next(context);
+            // Found once: a request that asks for a service gets a scope of its own for it.
+            var keys = built.ApplicationServices.GetRequiredService<ApiKeys>();
+            if (keys.IsOn)
+                built.RequestDelegate = context => Refuse(context, keys, required) is { } refused ? refused : next(context);
         });
         return endpoint;
     }
@@ -49,11 +52,8 @@ internal static class ApiKeyGuard
     /// <summary>What to say then.</summary>
     public const string TooMany = "Too many publications a second with this API key: this request published nothing, try again in a moment.";
 
-    private static Task? Refuse(HttpContext context, RequiredScope required)
+    private static Task? Refuse(HttpContext context, ApiKeys keys, RequiredScope required)
     {
-        var keys = context.RequestServices.GetRequiredService<ApiKeys>();
-        if (!keys.IsOn)
-            return null;
         if (Presented(context.Request) is not { } presented)
         {
             context.Response.Headers.WWWAuthenticate = "Bearer";

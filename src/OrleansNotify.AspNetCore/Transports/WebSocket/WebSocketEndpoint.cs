@@ -21,7 +21,7 @@ namespace OrleansNotify.AspNetCore.Transports.WebSocket;
 /// <summary>
 /// <c>GET /ws</c>: one WebSocket, one session. The receive loop here is the only reader; everything that goes out leaves by the session's outbox.
 /// </summary>
-internal sealed partial class WebSocketEndpoint(INotifySessions sessions, HandshakeLimit handshakes, DevelopmentUser developmentUser, IOptions<LimitOptions> limits, TimeProvider time, ILogger<WebSocketEndpoint> logger)
+internal sealed partial class WebSocketEndpoint(INotifySessions sessions, HandshakeLimit handshakes, OwnHandshakes own, DevelopmentUser developmentUser, IOptions<LimitOptions> limits, TimeProvider time, ILogger<WebSocketEndpoint> logger)
 {
     private readonly int _maxMessageBytes = limits.Value.MessageBytes;
     private readonly int _maxHistory = sessions.HistoryPageSize;
@@ -56,6 +56,7 @@ internal sealed partial class WebSocketEndpoint(INotifySessions sessions, Handsh
         // Slowness is the outbox's business: Kestrel's own minimum would cut the connection without a farewell.
         context.Features.Get<IHttpMinResponseDataRateFeature>()?.MinDataRate = null;
         var token = PresentedToken.Of(context.Request);
+        var isOwn = own.Has(context.Request);
         Stream stream;
         try
         {
@@ -72,30 +73,30 @@ internal sealed partial class WebSocketEndpoint(INotifySessions sessions, Handsh
         if (context.Features.Get<ITlsHandshakeFeature>() is null && context.Features.Get<HandOver>() is { } handOver)
         {
             var isEarly = handOver.HasUnread();
-            handOver.Take(connection => Run(connection, user, token, isEarly));
+            handOver.Take(connection => Run(connection, user, token, isOwn, isEarly));
             return;
         }
         // A read under way from this moment on tells whether the client waited for the 101.
         var input = PipeReader.Create(stream, new StreamPipeReaderOptions(useZeroByteReads: true, leaveOpen: true));
         var sink = new UpgradedSink(context.Features, stream, input, time);
-        await Run(sink, new InboundStream(input, sink, isUpgrading: true), user, token, context.RequestAborted);
+        await Run(sink, new InboundStream(input, sink, isUpgrading: true), user, token, isOwn, context.RequestAborted);
     }
 
     // Behind the request, with the bare connection.
-    private Task Run(ConnectionContext connection, string? user, string? token, bool isEarly)
+    private Task Run(ConnectionContext connection, string? user, string? token, bool isOwn, bool isEarly)
     {
         var input = connection.Transport.Input;
         var sink = new UpgradedSink(connection.Features, connection.Transport.Output.AsStream(leaveOpen: true), input, time);
         if (isEarly)
             sink.HeardTooEarly();
-        return Run(sink, new InboundStream(input, sink, isUpgrading: false), user, token, connection.ConnectionClosed);
+        return Run(sink, new InboundStream(input, sink, isUpgrading: false), user, token, isOwn, connection.ConnectionClosed);
     }
 
-    private async Task<INotifySession> Begin(UpgradedSink sink, InboundStream inbound, string? user, string? token, CancellationToken closed)
+    private async Task<INotifySession> Begin(UpgradedSink sink, InboundStream inbound, string? user, string? token, bool isOwn, CancellationToken closed)
     {
         try
         {
-            return inbound.Session = await sessions.Begin(new SessionStart(user, "websocket", JsonWebSocketFormat.Instance, sink, token), closed);
+            return inbound.Session = await sessions.Begin(new SessionStart(user, "websocket", JsonWebSocketFormat.Instance, sink, token, isOwn), closed);
         }
         finally
         {
@@ -104,11 +105,11 @@ internal sealed partial class WebSocketEndpoint(INotifySessions sessions, Handsh
     }
 
     // What an idle connection keeps is this method's state, and of the parser and of InboundStream each the same: nothing else is under way.
-    private async Task Run(UpgradedSink sink, InboundStream inbound, string? user, string? token, CancellationToken closed)
+    private async Task Run(UpgradedSink sink, InboundStream inbound, string? user, string? token, bool isOwn, CancellationToken closed)
     {
         try
         {
-            var session = await Begin(sink, inbound, user, token, closed);
+            var session = await Begin(sink, inbound, user, token, isOwn, closed);
             using var socket = System.Net.WebSockets.WebSocket.CreateFromStream(inbound, new WebSocketCreationOptions { IsServer = true, KeepAliveInterval = TimeSpan.Zero });
             try
             {
