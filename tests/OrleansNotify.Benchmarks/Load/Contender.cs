@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using OrleansNotify.Benchmarks.Load.Generator;
 using OrleansNotify.Benchmarks.Load.Peers;
+using OrleansNotify.Server.Hosting;
 using OrleansNotify.Testing;
 
 namespace OrleansNotify.Benchmarks.Load;
@@ -25,7 +26,8 @@ internal sealed record Contender(string Name, Dialect Dialect)
     {
         if (this == All[0])
         {
-            var server = await ServerProcess.StartAsync();
+            // Tests go without the warm-up; who measures a server measures it as it is shipped.
+            var server = await ServerProcess.StartAsync(arguments: $"--Notify:WarmUp:Requests={new WarmUpOptions().Requests}");
             return new StartedContender(server, server.Port, Process.GetProcessById(server.Id));
         }
         return await StartPeerAsync(Name);
