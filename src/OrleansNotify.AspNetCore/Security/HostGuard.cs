@@ -15,23 +15,19 @@ internal sealed class HostGuard(IOptions<SecurityOptions> options, IServer? serv
     private static readonly string[] LoopbackNames = ["localhost", "127.0.0.1", "[::1]"];
 
     private string[]? _names;
-    private string? _passed; // the last host that did: clients mostly use one
 
     /// <summary>Whether the request is addressed to this server. A request without host (HTTP/1.0) comes from no browser and passes.</summary>
     public bool Passes(HttpRequest request)
     {
         var names = _names ?? Names();
         var host = request.Host.Value;
-        if (names.Length == 0 || string.IsNullOrEmpty(host) || host == _passed)
+        if (names.Length == 0 || string.IsNullOrEmpty(host))
             return true;
         var name = WithoutPort(host);
         foreach (var allowed in names)
         {
             if (name.Equals(allowed, StringComparison.OrdinalIgnoreCase))
-            {
-                _passed = host;
                 return true;
-            }
         }
         return false;
     }
