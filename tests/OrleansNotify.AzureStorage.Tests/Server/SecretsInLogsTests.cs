@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
@@ -128,8 +129,9 @@ public sealed class SecretsInLogsTests
 
     private static void NoneIn(IReadOnlyList<string> lines, string[] secrets)
     {
-        foreach (var spelling in secrets.Concat([HookCode, HookSecret]).SelectMany(Spellings))
-            Assert.DoesNotContain(lines, line => line.Contains(spelling, StringComparison.OrdinalIgnoreCase));
+        // All at once: one after the other took half of the test.
+        var spellings = SearchValues.Create([.. secrets.Concat([HookCode, HookSecret]).SelectMany(Spellings)], StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain(lines, line => line.AsSpan().ContainsAny(spellings));
     }
 
     private static IEnumerable<string> Spellings(string secret)
