@@ -22,19 +22,42 @@ public static class JsonPayload
     /// <param name="shape">What the value is.</param>
     /// <param name="problem">Null, or a sentence that begins with "Invalid JSON" and says what is wrong and where.</param>
     public static bool TryCheck(ReadOnlySpan<byte> utf8, out PayloadShape shape, [NotNullWhen(false)] out string? problem) =>
-        TryCheck(utf8, MaxDepth, default, out shape, out problem);
+        TryCheck(utf8, MaxDepth, new Search([], 0, []), out shape, out problem);
 
-    /// <summary>Checks a whole message that carries a payload as one of its top-level members, in the same single pass.</summary>
+    /// <summary>Checks a whole message that carries a payload as one of its top-level members, and finds those members, in the same single pass.</summary>
     /// <param name="utf8">The message.</param>
-    /// <param name="member">Name of the member.</param>
-    /// <param name="memberShape">What the member's value is; meaningless when there is no such member.</param>
+    /// <param name="names">What members may be called.</param>
+    /// <param name="payload">Which of them is the payload.</param>
+    /// <param name="members">Gets where each of them is: room for as many, all default before. What the message has besides is passed over.</param>
+    /// <param name="shape">What the payload is; meaningless when there is none.</param>
     /// <param name="problem">As in <see cref="TryCheck(ReadOnlySpan{byte}, out PayloadShape, out string?)"/>.</param>
-    /// <param name="maxDepth">The member may be so deep, the message one level more; at most <see cref="MaxDepth"/>.</param>
+    /// <param name="maxDepth">The payload may be so deep, the message one level more; at most <see cref="MaxDepth"/>.</param>
     public static bool TryCheckMessage(
-        ReadOnlySpan<byte> utf8, ReadOnlySpan<byte> member, out PayloadShape memberShape, [NotNullWhen(false)] out string? problem, int maxDepth = MaxDepth) =>
-        TryCheck(utf8, maxDepth + 1, member, out memberShape, out problem);
+        ReadOnlySpan<byte> utf8,
+        ReadOnlySpan<byte[]> names,
+        int payload,
+        Span<JsonMember> members,
+        out PayloadShape shape,
+        [NotNullWhen(false)] out string? problem,
+        int maxDepth = MaxDepth) =>
+        TryCheck(utf8, maxDepth + 1, new Search(names, payload, members), out shape, out problem);
 
-    private static bool TryCheck(ReadOnlySpan<byte> utf8, int maxDepth, ReadOnlySpan<byte> member, out PayloadShape shape, [NotNullWhen(false)] out string? problem)
+    /// <summary>Whether a checked text is an object.</summary>
+    public static bool IsObject(ReadOnlySpan<byte> utf8) => utf8[utf8.IndexOfAnyExcept(" \t\r\n"u8)] == '{';
+
+    /// <summary>The text of a checked JSON string.</summary>
+    /// <param name="utf8">With its quotes.</param>
+    public static string Text(ReadOnlySpan<byte> utf8)
+    {
+        var inside = utf8[1..^1];
+        if (!inside.Contains((byte)'\\'))
+            return Encoding.UTF8.GetString(inside);
+        var reader = new Utf8JsonReader(utf8);
+        reader.Read();
+        return reader.GetString()!;
+    }
+
+    private static bool TryCheck(ReadOnlySpan<byte> utf8, int maxDepth, scoped Search search, out PayloadShape shape, [NotNullWhen(false)] out string? problem)
     {
         shape = PayloadShape.Value;
         if (!Utf8.IsValid(utf8))
@@ -45,7 +68,7 @@ public static class JsonPayload
         {
             try
             {
-                problem = FindProblem(utf8, maxDepth, member, ref shape);
+                problem = FindProblem(utf8, maxDepth, search, ref shape);
             }
             catch (JsonException e)
             {
@@ -55,15 +78,16 @@ public static class JsonPayload
         return problem is null;
     }
 
-    private static string? FindProblem(ReadOnlySpan<byte> utf8, int maxDepth, ReadOnlySpan<byte> member, ref PayloadShape shape)
+    private static string? FindProblem(ReadOnlySpan<byte> utf8, int maxDepth, scoped Search search, ref PayloadShape shape)
     {
         // One level more than allowed, so that the words for "too deep" are ours.
         scoped var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { MaxDepth = maxDepth + 1 });
         scoped var keys = new JsonKeys(utf8, stackalloc JsonKeys.Slice[JsonKeys.Slices], stackalloc byte[JsonKeys.MaxDepth]);
-        var shapeDepth = member.IsEmpty ? 0 : 1;
-        var inShape = member.IsEmpty;
+        var shapeDepth = search.IsInVain ? 0 : 1;
+        var inShape = search.IsInVain;
         while (reader.Read())
         {
+            search.See(ref reader);
             switch (reader.TokenType)
             {
                 case JsonTokenType.StartObject or JsonTokenType.StartArray when reader.CurrentDepth >= maxDepth:
@@ -82,7 +106,7 @@ public static class JsonPayload
                     if (!keys.TryAdd(ref reader))
                         return $"Invalid JSON: the key \"{Excerpt.Of(reader.GetString()!)}\" stands twice in one object (byte {reader.TokenStartIndex}).";
                     if (reader.CurrentDepth == 1 && shapeDepth == 1)
-                        inShape = reader.ValueTextEquals(member);
+                        inShape = search.Begin(ref reader);
                     else if (inShape && reader.CurrentDepth == shapeDepth + 1)
                         shape |= ShapeOf(ref reader);
                     break;
@@ -149,4 +173,57 @@ public static class JsonPayload
         words = (end < 0 ? words : words[..end]).TrimEnd('.');
         return Excerpt.Of(words, MaxWords);
     }
+
+    // The members wanted, while their message is read.
+    private ref struct Search(ReadOnlySpan<byte[]> names, int payload, Span<JsonMember> members)
+    {
+        private const int None = -1;
+
+        private readonly ReadOnlySpan<byte[]> _names = names;
+        private readonly Span<JsonMember> _members = members;
+        private int _begins = None; // whose name has just been read
+        private int _open = None; // whose value is an object or array that is being read
+
+        public readonly bool IsInVain => _names.IsEmpty;
+
+        // The reader is at a name of the message's; true: the payload's.
+        public bool Begin(scoped ref Utf8JsonReader reader)
+        {
+            for (var i = 0; i < _names.Length; i++)
+            {
+                if (!reader.ValueTextEquals(_names[i]))
+                    continue;
+                _begins = i;
+                return i == payload;
+            }
+            return false;
+        }
+
+        public void See(scoped ref Utf8JsonReader reader)
+        {
+            if (_begins != None)
+            {
+                var start = (int)reader.TokenStartIndex;
+                _members[_begins] = new JsonMember(start, (int)reader.BytesConsumed - start, reader.TokenType);
+                _open = reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray ? _begins : None;
+                _begins = None;
+            }
+            else if (_open != None && reader.CurrentDepth == 1 && reader.TokenType is JsonTokenType.EndObject or JsonTokenType.EndArray)
+            {
+                ref var member = ref _members[_open];
+                member = member with { Length = (int)reader.BytesConsumed - member.Start };
+                _open = None;
+            }
+        }
+    }
+}
+
+/// <summary>Where in a message the value of a member is.</summary>
+/// <param name="Start">Its first byte.</param>
+/// <param name="Length">Its bytes.</param>
+/// <param name="Kind">What it begins with; None: there is no such member.</param>
+public readonly record struct JsonMember(int Start, int Length, JsonTokenType Kind)
+{
+    /// <summary>Whether it is there and not null.</summary>
+    public bool IsGiven => Kind is not (JsonTokenType.None or JsonTokenType.Null);
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 using System.Text.Json;
 using OrleansNotify.Protocol;
 
@@ -23,20 +24,19 @@ internal ref struct EventReader
     // Beyond this a string is not decoded: even with every character written as \uXXXX it is longer than any field takes.
     private const int MaxStringBytes = (255 * 6) + 2;
 
+    private const int Type = 0, Channel = 1, User = 2, Data = 3, Event = 4, Tags = 5, Key = 6;
+
+    private static readonly byte[][] Names = [.. new[] { "type", "channel", "user", "data", "event", "tags", "idempotencyKey" }.Select(Encoding.UTF8.GetBytes)];
+
     private readonly ReadOnlySpan<byte> _utf8;
+    private readonly ReadOnlySpan<JsonMember> _members;
     private readonly string? _toUser;
-    private Value _type;
-    private Value _channel;
-    private Value _user;
-    private Value _data;
-    private Value _event;
-    private Value _tags;
-    private Value _key;
     private EventProblem _problem;
 
-    private EventReader(ReadOnlySpan<byte> utf8, string? toUser)
+    private EventReader(ReadOnlySpan<byte> utf8, ReadOnlySpan<JsonMember> members, string? toUser)
     {
         _utf8 = utf8;
+        _members = members;
         _toUser = toUser;
     }
 
@@ -51,61 +51,29 @@ internal ref struct EventReader
         ReadOnlySpan<byte> utf8, string? idempotencyKey, out PostedEvent posted, out EventProblem problem, string? toUser = null, int maxDepth = JsonPayload.MaxDepth)
     {
         posted = default;
-        if (!JsonPayload.TryCheckMessage(utf8, "data"u8, out var shape, out var words, maxDepth))
+        Span<JsonMember> members = stackalloc JsonMember[Names.Length];
+        if (!JsonPayload.TryCheckMessage(utf8, Names, Data, members, out var shape, out var words, maxDepth))
         {
             problem = new EventProblem(words, null);
             return false;
         }
-        var reader = new EventReader(utf8, toUser);
-        var read = reader.TryFind() && reader.TryBuild(shape, idempotencyKey, out posted);
+        var reader = new EventReader(utf8, members, toUser);
+        var read = JsonPayload.IsObject(utf8)
+            ? reader.TryBuild(shape, idempotencyKey, out posted)
+            : reader.Fail(null, "An event must be one JSON object, such as {\"channel\":\"notifications\",\"data\":{\"message\":\"hello\"}}.");
         problem = reader._problem;
         return read;
-    }
-
-    private bool TryFind()
-    {
-        var reader = Over(_utf8);
-        reader.Read();
-        if (reader.TokenType != JsonTokenType.StartObject)
-            return Fail(null, "An event must be one JSON object, such as {\"channel\":\"notifications\",\"data\":{\"message\":\"hello\"}}.");
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            ref var value = ref _data;
-            if (reader.ValueTextEquals("channel"u8))
-                value = ref _channel;
-            else if (reader.ValueTextEquals("type"u8))
-                value = ref _type;
-            else if (reader.ValueTextEquals("user"u8))
-                value = ref _user;
-            else if (reader.ValueTextEquals("event"u8))
-                value = ref _event;
-            else if (reader.ValueTextEquals("tags"u8))
-                value = ref _tags;
-            else if (reader.ValueTextEquals("idempotencyKey"u8))
-                value = ref _key;
-            else if (!reader.ValueTextEquals("data"u8))
-            {
-                reader.Skip();
-                continue;
-            }
-            reader.Read();
-            var start = (int)reader.TokenStartIndex;
-            var kind = reader.TokenType;
-            reader.Skip();
-            value = new Value(start, (int)reader.BytesConsumed - start, kind);
-        }
-        return true;
     }
 
     private bool TryBuild(PayloadShape shape, string? idempotencyKey, out PostedEvent posted)
     {
         posted = default;
         if (!TryTarget(out var channel)
-            || !TryString("event", _event, PublicationRules.MaxEventLength, out var name)
+            || !TryString("event", Event, PublicationRules.MaxEventLength, out var name)
             || !TryTags(out var tags)
-            || !TryString("idempotencyKey", _key, PublicationRules.MaxIdempotencyKeyLength, out var key))
+            || !TryString("idempotencyKey", Key, PublicationRules.MaxIdempotencyKeyLength, out var key))
             return false;
-        if (_data.Kind == JsonTokenType.None)
+        if (_members[Data].Kind == JsonTokenType.None)
             return Fail("data", "\"data\" is missing; send any JSON value.");
         if (key is not null && idempotencyKey is not null && key != idempotencyKey)
             return Fail("idempotencyKey", "\"idempotencyKey\" and the header Idempotency-Key differ; send one of them.");
@@ -115,7 +83,7 @@ internal ref struct EventReader
             return Fail("tags", problem);
         if (!PublicationRules.TryCheckIdempotencyKey(key, out problem))
             return Fail("idempotencyKey", problem);
-        var data = Raw(_data).ToArray();
+        var data = Raw(_members[Data]).ToArray();
         posted = new PostedEvent(channel, PublicationDraft.FromChecked(data, shape, name, tags, null, key ?? idempotencyKey, null));
         return true;
     }
@@ -126,20 +94,20 @@ internal ref struct EventReader
         if (_toUser is not null)
         {
             channel = ChannelName.OfUser(_toUser);
-            var given = _type.IsGiven ? "type" : _channel.IsGiven ? "channel" : _user.IsGiven ? "user" : null;
+            var given = _members[Type].IsGiven ? "type" : _members[Channel].IsGiven ? "channel" : _members[User].IsGiven ? "user" : null;
             return given is null || Fail(given, $"\"{given}\" is not for this address, which names the user; leave it out.");
         }
-        if (!TryString("type", _type, 255, out var type))
+        if (!TryString("type", Type, 255, out var type))
             return false;
         switch (type)
         {
             case null or "custom":
                 return TryCustom(out channel);
-            case "user" or "broadcast" or "system" when _channel.IsGiven:
+            case "user" or "broadcast" or "system" when _members[Channel].IsGiven:
                 return Fail("channel", $"\"channel\" goes with type custom only; with type {type} leave it out.");
             case "user":
                 return TryUser(out channel);
-            case "broadcast" or "system" when _user.IsGiven:
+            case "broadcast" or "system" when _members[User].IsGiven:
                 return Fail("user", $"\"user\" goes with type user only; with type {type} leave it out.");
             case "broadcast":
                 channel = ChannelName.Broadcast;
@@ -155,11 +123,11 @@ internal ref struct EventReader
     private bool TryCustom([NotNullWhen(true)] out string? channel)
     {
         channel = null;
-        if (_user.IsGiven)
+        if (_members[User].IsGiven)
             return Fail("user", "\"user\" goes with type user only; send {\"type\":\"user\",\"user\":…,\"data\":…}.");
-        if (!_channel.IsGiven)
+        if (!_members[Channel].IsGiven)
             return Fail("channel", "\"channel\" is missing; name a channel, or send a type: user, broadcast or system.");
-        if (!TryString("channel", _channel, ChannelName.MaxLength, out channel))
+        if (!TryString("channel", Channel, ChannelName.MaxLength, out channel))
             return false;
         if (!ChannelName.TryCheck(channel!, out var problem))
             return Fail("channel", problem);
@@ -172,9 +140,9 @@ internal ref struct EventReader
     private bool TryUser([NotNullWhen(true)] out string? channel)
     {
         channel = null;
-        if (!_user.IsGiven)
+        if (!_members[User].IsGiven)
             return Fail("user", "\"user\" is missing; name the user the event is for.");
-        if (!TryString("user", _user, ChannelName.MaxUserIdLength, out var user))
+        if (!TryString("user", User, ChannelName.MaxUserIdLength, out var user))
             return false;
         if (!ChannelName.IsUserId(user!))
             return Fail("user", $"\"user\" must be a string of 1 to {ChannelName.MaxUserIdLength} of A-Z a-z 0-9 _ . @ = + ~ : -");
@@ -182,30 +150,29 @@ internal ref struct EventReader
         return true;
     }
 
-    private bool TryString(string field, Value value, int maxLength, out string? text)
+    private bool TryString(string field, int member, int maxLength, out string? text)
     {
         text = null;
+        var value = _members[member];
         if (!value.IsGiven)
             return true;
         if (value.Kind != JsonTokenType.String)
             return Fail(field, $"\"{field}\" must be a string, not {Name(value.Kind)}.");
         if (value.Length > MaxStringBytes)
             return Fail(field, $"\"{field}\" is too long; at most {maxLength} characters.");
-        var reader = Over(Raw(value));
-        reader.Read();
-        text = reader.GetString();
+        text = JsonPayload.Text(Raw(value));
         return true;
     }
 
     private bool TryTags(out string[]? tags)
     {
         tags = null;
-        if (!_tags.IsGiven)
+        if (!_members[Tags].IsGiven)
             return true;
-        if (_tags.Kind != JsonTokenType.StartArray)
-            return Fail("tags", $"\"tags\" must be an array of strings, not {Name(_tags.Kind)}.");
+        if (_members[Tags].Kind != JsonTokenType.StartArray)
+            return Fail("tags", $"\"tags\" must be an array of strings, not {Name(_members[Tags].Kind)}.");
         var found = new List<string>();
-        var reader = Over(Raw(_tags));
+        var reader = new Utf8JsonReader(Raw(_members[Tags]));
         reader.Read();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray && found.Count <= PublicationRules.MaxTags)
         {
@@ -219,9 +186,7 @@ internal ref struct EventReader
         return true;
     }
 
-    private static Utf8JsonReader Over(ReadOnlySpan<byte> json) => new(json, new JsonReaderOptions { MaxDepth = JsonPayload.MaxDepth + 1 });
-
-    private readonly ReadOnlySpan<byte> Raw(Value value) => _utf8.Slice(value.Start, value.Length);
+    private readonly ReadOnlySpan<byte> Raw(JsonMember value) => _utf8.Slice(value.Start, value.Length);
 
     private static string Name(JsonTokenType kind) => kind switch
     {
@@ -237,10 +202,5 @@ internal ref struct EventReader
     {
         _problem = new EventProblem(detail, field);
         return false;
-    }
-
-    private readonly record struct Value(int Start, int Length, JsonTokenType Kind)
-    {
-        public bool IsGiven => Kind is not (JsonTokenType.None or JsonTokenType.Null);
     }
 }

@@ -10,10 +10,12 @@ internal enum CommandField
 }
 
 /// <summary>
-/// The top-level fields of a message that is known to be sound JSON: found first, read when a command wants them. Null counts as left out.
-/// A failed read sets <see cref="Problem"/>.
+/// The top-level fields of a message that is known to be sound JSON, read when a command wants them. Null counts as left out. A failed read sets
+/// <see cref="Problem"/>.
 /// </summary>
-internal ref struct CommandFields
+/// <param name="utf8">A JSON object.</param>
+/// <param name="members">Where in it each field is.</param>
+internal ref struct CommandFields(ReadOnlySpan<byte> utf8, ReadOnlySpan<JsonMember> members)
 {
     public const int Count = (int)CommandField.Reverse + 1;
 
@@ -23,61 +25,40 @@ internal ref struct CommandFields
     private static readonly string[] Names =
         ["type", "id", "channel", "history", "recover", "token", "presence", "tags", "data", "event", "echo", "idempotencyKey", "since", "limit", "reverse"];
 
-    private static readonly byte[][] Utf8Names = [.. Names.Select(System.Text.Encoding.UTF8.GetBytes)];
+    private static readonly byte[][] EncodedNames = [.. Names.Select(System.Text.Encoding.UTF8.GetBytes)];
 
-    private readonly ReadOnlySpan<byte> _utf8;
-    private readonly Span<Slice> _slices;
+    private readonly ReadOnlySpan<byte> _utf8 = utf8;
+    private readonly ReadOnlySpan<JsonMember> _members = members;
 
-    /// <summary>Finds the fields.</summary>
-    /// <param name="utf8">A JSON object.</param>
-    /// <param name="slices">Room for <see cref="Count"/>.</param>
-    public CommandFields(ReadOnlySpan<byte> utf8, Span<Slice> slices)
-    {
-        _utf8 = utf8;
-        _slices = slices;
-        var reader = Over(utf8);
-        reader.Read();
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            var field = FieldOf(ref reader);
-            reader.Read();
-            var start = (int)reader.TokenStartIndex;
-            var kind = reader.TokenType;
-            reader.Skip();
-            if (field >= 0)
-                slices[field] = new Slice(start, (int)reader.BytesConsumed - start, kind);
-        }
-    }
+    /// <summary>The fields' names, to find them by.</summary>
+    public static ReadOnlySpan<byte[]> Utf8Names => EncodedNames;
 
     /// <summary>What was wrong with the field read last.</summary>
     public string? Problem { get; private set; }
 
-    /// <summary>A value's bytes in the message; kind None: no such field.</summary>
-    internal readonly record struct Slice(int Start, int Length, JsonTokenType Kind);
-
     /// <summary>Whether the field is there, even as null.</summary>
-    public readonly bool IsPresent(CommandField field) => _slices[(int)field].Kind != JsonTokenType.None;
+    public readonly bool IsPresent(CommandField field) => _members[(int)field].Kind != JsonTokenType.None;
 
     /// <summary>Whether the field is there and not null.</summary>
-    public readonly bool Has(CommandField field) => _slices[(int)field].Kind is not (JsonTokenType.None or JsonTokenType.Null);
+    public readonly bool Has(CommandField field) => _members[(int)field].IsGiven;
 
     /// <summary>Whether the field is there and false.</summary>
-    public readonly bool IsFalse(CommandField field) => _slices[(int)field].Kind == JsonTokenType.False;
+    public readonly bool IsFalse(CommandField field) => _members[(int)field].Kind == JsonTokenType.False;
 
     /// <summary>The value as it was written.</summary>
-    public readonly ReadOnlySpan<byte> Raw(CommandField field) => _utf8.Slice(_slices[(int)field].Start, _slices[(int)field].Length);
+    public readonly ReadOnlySpan<byte> Raw(CommandField field) => _utf8.Slice(_members[(int)field].Start, _members[(int)field].Length);
 
     /// <summary>The client's id of the command: a string or number of at most <paramref name="maxBytes"/> as written; a copy.</summary>
     public bool TryId(int maxBytes, out ReadOnlyMemory<byte> id)
     {
         id = default;
-        var slice = _slices[(int)CommandField.Id];
+        var member = _members[(int)CommandField.Id];
         if (!Has(CommandField.Id))
             return true;
-        if (slice.Kind is not (JsonTokenType.String or JsonTokenType.Number))
+        if (member.Kind is not (JsonTokenType.String or JsonTokenType.Number))
             return Fail(Expected(CommandField.Id, "a string or a number"));
-        if (slice.Length > maxBytes)
-            return Fail($"\"id\" takes {slice.Length} bytes; at most {maxBytes}, quotes included.");
+        if (member.Length > maxBytes)
+            return Fail($"\"id\" takes {member.Length} bytes; at most {maxBytes}, quotes included.");
         id = Raw(CommandField.Id).ToArray();
         return true;
     }
@@ -88,12 +69,12 @@ internal ref struct CommandFields
         text = null;
         if (!Has(field))
             return true;
-        var slice = _slices[(int)field];
-        if (slice.Kind != JsonTokenType.String)
+        var member = _members[(int)field];
+        if (member.Kind != JsonTokenType.String)
             return Fail(Expected(field, "a string"));
-        if (slice.Length > (maxLength * BytesPerCharacter) + 2)
+        if (member.Length > (maxLength * BytesPerCharacter) + 2)
             return Fail($"\"{Name(field)}\" is too long; at most {maxLength} characters.");
-        text = Text(Raw(field));
+        text = JsonPayload.Text(Raw(field));
         return true;
     }
 
@@ -119,7 +100,7 @@ internal ref struct CommandFields
         if (!Has(CommandField.Recover))
             return true;
         const string Shape = "[{\"channel\":\"…\",\"epoch\":\"…\",\"offset\":0}, …]";
-        if (_slices[(int)CommandField.Recover].Kind != JsonTokenType.StartArray)
+        if (_members[(int)CommandField.Recover].Kind != JsonTokenType.StartArray)
             return Fail(Expected(CommandField.Recover, $"a list of positions {Shape} for a pattern"));
         var raw = Raw(CommandField.Recover);
         var found = new Dictionary<string, ChannelRecovery>(StringComparer.Ordinal);
@@ -148,14 +129,14 @@ internal ref struct CommandFields
     private bool TryChannelText(out string channel)
     {
         channel = "";
-        var slice = _slices[(int)CommandField.Channel];
+        var member = _members[(int)CommandField.Channel];
         if (!Has(CommandField.Channel))
             return Fail("Invalid channel: \"channel\" is missing; name a channel.");
-        if (slice.Kind != JsonTokenType.String)
+        if (member.Kind != JsonTokenType.String)
             return Fail($"Invalid channel: {Expected(CommandField.Channel, "a string")}");
-        if (slice.Length > (ChannelName.MaxLength * BytesPerCharacter) + 2)
+        if (member.Length > (ChannelName.MaxLength * BytesPerCharacter) + 2)
             return Fail($"Invalid channel: the name is too long; it takes 1 to {ChannelName.MaxLength} characters.");
-        channel = Text(Raw(CommandField.Channel));
+        channel = JsonPayload.Text(Raw(CommandField.Channel));
         return true;
     }
 
@@ -165,7 +146,7 @@ internal ref struct CommandFields
         value = null;
         if (!Has(field))
             return true;
-        var kind = _slices[(int)field].Kind;
+        var kind = _members[(int)field].Kind;
         if (kind is not (JsonTokenType.True or JsonTokenType.False))
             return Fail(Expected(field, "true or false"));
         value = kind == JsonTokenType.True;
@@ -178,7 +159,7 @@ internal ref struct CommandFields
         count = null;
         if (!Has(field))
             return true;
-        var kind = _slices[(int)field].Kind;
+        var kind = _members[(int)field].Kind;
         if (kind != JsonTokenType.Number)
             return Fail(Expected(field, $"a whole number from 0 to {max}"));
         if (!TryWhole(Raw(field), out var value) || value > (ulong)max)
@@ -193,7 +174,7 @@ internal ref struct CommandFields
         texts = null;
         if (!Has(field))
             return true;
-        if (_slices[(int)field].Kind != JsonTokenType.StartArray)
+        if (_members[(int)field].Kind != JsonTokenType.StartArray)
             return Fail(Expected(field, "an array of strings"));
         var found = new List<string>();
         var reader = Over(Raw(field));
@@ -216,7 +197,7 @@ internal ref struct CommandFields
         position = null;
         if (!Has(field))
             return true;
-        if (_slices[(int)field].Kind != JsonTokenType.StartObject)
+        if (_members[(int)field].Kind != JsonTokenType.StartObject)
             return Fail(Expected(field, PositionReader.Shape));
         var reader = new PositionReader(Raw(field), Name(field));
         return reader.TryRead(out _, out position) || Fail(reader.Problem!);
@@ -279,16 +260,6 @@ internal ref struct CommandFields
 
     private static Utf8JsonReader Over(ReadOnlySpan<byte> json) => new(json, new JsonReaderOptions { MaxDepth = JsonPayload.MaxDepth + 1 });
 
-    private static int FieldOf(ref Utf8JsonReader reader)
-    {
-        for (var i = 0; i < Utf8Names.Length; i++)
-        {
-            if (reader.ValueTextEquals(Utf8Names[i]))
-                return i;
-        }
-        return -1;
-    }
-
     private static ChannelEpoch? EpochOf(ref Utf8JsonReader reader) =>
         reader.ValueSpan.Length <= ChannelEpoch.MaxLength * BytesPerCharacter && ChannelEpoch.TryParse(reader.GetString(), out var epoch) && epoch != ChannelEpoch.None
             ? epoch
@@ -297,13 +268,6 @@ internal ref struct CommandFields
     // JSON's grammar has refused signs, spaces and leading zeros where they don't belong; what is left to refuse: '-', '.', 'e', and too much.
     private static bool TryWhole(ReadOnlySpan<byte> number, out ulong value) =>
         ulong.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out value);
-
-    private static string Text(ReadOnlySpan<byte> raw)
-    {
-        var reader = Over(raw);
-        reader.Read();
-        return reader.GetString()!;
-    }
 
     private static string Name(CommandField field) => Names[(int)field];
 
@@ -317,7 +281,7 @@ internal ref struct CommandFields
         _ => "true or false",
     };
 
-    private readonly string Expected(CommandField field, string what) => $"\"{Name(field)}\" must be {what}, not {Kind(_slices[(int)field].Kind)}.";
+    private readonly string Expected(CommandField field, string what) => $"\"{Name(field)}\" must be {what}, not {Kind(_members[(int)field].Kind)}.";
 
     private bool Fail(string problem)
     {

@@ -25,17 +25,18 @@ public static class JsonCommandReader
     {
         command = null;
         problem = default;
-        if (!JsonPayload.TryCheckMessage(utf8, "data"u8, out var shape, out var words, maxDepth))
+        Span<JsonMember> members = stackalloc JsonMember[CommandFields.Count];
+        if (!JsonPayload.TryCheckMessage(utf8, CommandFields.Utf8Names, (int)CommandField.Data, members, out var shape, out var words, maxDepth))
         {
             problem = new CommandProblem(default, NotifyError.BadRequest, words);
             return false;
         }
-        if (utf8[utf8.IndexOfAnyExcept(" \t\r\n"u8)] != '{')
+        if (!JsonPayload.IsObject(utf8))
         {
             problem = new CommandProblem(default, NotifyError.BadRequest, "A message must be one JSON object, such as {\"type\":\"ping\"}.");
             return false;
         }
-        var reading = new Reading(new CommandFields(utf8, stackalloc CommandFields.Slice[CommandFields.Count]), shape, maxHistory);
+        var reading = new Reading(new CommandFields(utf8, members), shape, maxHistory);
         command = reading.Read();
         if (command is null)
             problem = new CommandProblem(reading.Id, reading.Code, reading.Problem);

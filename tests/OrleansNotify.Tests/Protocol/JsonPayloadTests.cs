@@ -36,15 +36,41 @@ public class JsonPayloadTests
     }
 
     [Fact]
-    public void A_payload_inside_a_message_has_the_shape_it_has_alone() =>
+    public void A_payload_inside_a_message_has_the_shape_it_has_alone_and_members_are_found_where_they_are() =>
         Gen.Int.Sample(seed =>
         {
             var payload = new RandomJson(seed).Next();
-            byte[] message = [.. "{\"id\":1,\"other\":{\"id\":2,\"timestamp\":3},\"d\\u0061ta\":"u8, .. payload, .. ",\"timestamp\":[{\"id\":4}]}"u8];
-            Assert.Equal(JsonPayload.TryCheck(payload, out var alone, out _), JsonPayload.TryCheckMessage(message, "data"u8, out var inside, out var problem));
-            if (problem is null)
-                Assert.Equal(alone, inside);
+            var other = new RandomJson(~seed).Next();
+            byte[] message = [.. "{\"id\":{\"id\":2,\"data\":[3]},\"d\\u0061ta\":"u8, .. payload, .. ",\"timestamp\":[{\"id\":4}],\"last\":"u8, .. other, .. "}"u8];
+            var members = new JsonMember[4];
+            var isSound = JsonPayload.TryCheckMessage(message, [[.. "id"u8], [.. "data"u8], [.. "last"u8], [.. "none"u8]], payload: 1, members, out var inside, out var problem);
+            Assert.Equal(JsonPayload.TryCheck(payload, out var alone, out _) && JsonPayload.TryCheck(other, out _, out _), isSound);
+            Assert.Equal(isSound, problem is null);
+            if (!isSound)
+                return;
+            Assert.Equal(alone, inside);
+            Assert.Equal("{\"id\":2,\"data\":[3]}", TextOf(members[0]));
+            Assert.Equal(Trimmed(payload), TextOf(members[1]));
+            Assert.Equal(Trimmed(other), TextOf(members[2]));
+            Assert.Equal(KindOf(payload), members[1].Kind);
+            Assert.Equal(default, members[3]);
+
+            string TextOf(JsonMember member) => Encoding.UTF8.GetString(message.AsSpan(member.Start, member.Length));
         }, iter: 5_000);
+
+    [Fact]
+    public void What_is_not_an_object_has_no_members()
+    {
+        var members = new JsonMember[1];
+        Assert.True(JsonPayload.TryCheckMessage("[{\"data\":1},\"data\"]"u8, [[.. "data"u8]], payload: 0, members, out _, out _));
+        Assert.Equal(default, members[0]);
+    }
+
+    [Theory]
+    [InlineData("\"\"", "")]
+    [InlineData("\"grüße\"", "grüße")]
+    [InlineData("\"a\\u0062\\\\\\\"\\/c\"", "ab\\\"/c")]
+    public void Text_is_what_a_string_says(string json, string expected) => Assert.Equal(expected, JsonPayload.Text(Encoding.UTF8.GetBytes(json)));
 
     [Theory]
     [InlineData("1", PayloadShape.Value)]
@@ -237,5 +263,14 @@ public class JsonPayloadTests
                 }
                 break;
         }
+    }
+
+    private static string Trimmed(byte[] json) => Encoding.UTF8.GetString(json).Trim(' ', '\t', '\r', '\n');
+
+    private static JsonTokenType KindOf(byte[] json)
+    {
+        var reader = new Utf8JsonReader(json);
+        reader.Read();
+        return reader.TokenType;
     }
 }
