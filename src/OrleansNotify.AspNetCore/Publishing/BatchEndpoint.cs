@@ -17,6 +17,12 @@ internal sealed class BatchEndpoint(ChannelPublisher publisher, IFanOut fanOut, 
     // Sentences quote; nobody puts this answer into a page unread.
     private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    // An answer to a batch of the usual size; larger ones are left to the collector.
+    private const int MostKept = 64 << 10;
+
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? t_output;
+
     private readonly LimitOptions _limits = limits.Value;
 
     /// <summary>Publishes.</summary>
@@ -68,33 +74,41 @@ internal sealed class BatchEndpoint(ChannelPublisher publisher, IFanOut fanOut, 
 
     private async Task Publish(HttpContext context, ReadOnlyMemory<byte> body, List<Range> items)
     {
-        var results = new Item[items.Count];
+        var posted = new Item[items.Count];
         var batch = new PostedBatch(items.Count);
         var key = ApiKeyGuard.KeyOf(context);
-        for (var i = 0; i < results.Length; i++)
-            results[i] = Read(body.Span[items[i]], key, batch);
-        ValueTask<PublishResult>[] answers = [];
+        for (var i = 0; i < posted.Length; i++)
+            posted[i] = Read(body.Span[items[i]], key, batch);
+        Task<PublishResult[]>? publishing = null;
         if (batch.Channels > 1)
-            fanOut.Together(() => answers = publisher.Publish(batch));
+            fanOut.Together(() => publishing = publisher.Publish(batch));
         else
-            answers = publisher.Publish(batch);
-        var answered = 0;
-        var output = new ArrayBufferWriter<byte>(results.Length * 192);
+            publishing = publisher.Publish(batch);
+        Answer(context.Response, posted, await publishing!);
+    }
+
+    // Without a wait, so that what is written into can be the thread's. The server flushes at the end of the request.
+    private static void Answer(HttpResponse response, Item[] posted, PublishResult[] results)
+    {
+        var output = t_output ??= new ArrayBufferWriter<byte>();
+        output.ResetWrittenCount();
+        var published = 0;
         var separator = (byte)'[';
-        foreach (var item in results)
+        foreach (var item in posted)
         {
             output.Write([separator]);
             separator = (byte)',';
             if (item.Channel is null)
                 WriteProblem(output, item.Status, item.Problem.Detail, item.Problem.Field);
             else
-                WriteResult(output, item.Channel, await answers[answered++]);
+                WriteResult(output, item.Channel, results[published++]);
         }
         output.Write("]"u8);
-        var response = context.Response;
         response.ContentType = "application/json";
         response.ContentLength = output.WrittenCount;
-        await response.BodyWriter.WriteAsync(output.WrittenMemory);
+        response.BodyWriter.Write(output.WrittenSpan);
+        if (output.Capacity > MostKept)
+            t_output = null;
     }
 
     private Item Read(ReadOnlySpan<byte> utf8, ApiKey? key, PostedBatch batch)

@@ -85,7 +85,7 @@ internal sealed class ChannelLanes(long rush)
     }
 
     /// <summary>Whether so much goes into one call.</summary>
-    public static bool FitOneCall(PublicationDraft[] drafts)
+    public static bool FitOneCall(ReadOnlySpan<PublicationDraft> drafts)
     {
         var bytes = 0L;
         foreach (var draft in drafts)

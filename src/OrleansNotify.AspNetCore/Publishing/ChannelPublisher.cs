@@ -76,8 +76,9 @@ public sealed partial class ChannelPublisher : IDisposable
     public ValueTask<PublishResult> Publish(string channel, PublicationDraft draft, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(channel);
-        if (TryPublishAtOnce(channel, [draft]) is { } results)
-            return new(results[0]);
+        PublishResult result = default;
+        if (TryPublishAtOnce(channel, new(in draft), new(ref result)))
+            return new(result);
         var answer = Add(channel, draft, isOfMany: false, out var call);
         if (call is { Items: [] })
             Start(RunLater(call));
@@ -87,23 +88,26 @@ public sealed partial class ChannelPublisher : IDisposable
     }
 
     /// <summary>The same for many drafts that were posted together: those for one channel travel together.</summary>
-    /// <returns>The answer to each; await it once.</returns>
-    internal ValueTask<PublishResult>[] Publish(PostedBatch batch)
+    /// <returns>The answers, in the batch's order.</returns>
+    internal Task<PublishResult[]> Publish(PostedBatch batch)
     {
-        var answers = new ValueTask<PublishResult>[batch.Count];
+        var results = new PublishResult[batch.Count];
+        List<(int Place, ValueTask<PublishResult> Answer)> later = [];
         List<PublishCall> calls = [];
         foreach (var (channel, places, drafts) in batch.ByChannel())
         {
-            var results = TryPublishAtOnce(channel, drafts);
-            for (var i = 0; i < places.Length; i++)
+            var areTogether = places[^1] - places[0] == places.Count - 1;
+            var answers = areTogether ? results.AsSpan(places[0], places.Count) : new PublishResult[places.Count];
+            var isDone = TryPublishAtOnce(channel, drafts, answers);
+            for (var i = 0; i < places.Count; i++)
             {
-                if (results is not null)
+                if (isDone)
                 {
-                    answers[places[i]] = new(results[i]);
+                    results[places[i]] = answers[i];
                     continue;
                 }
-#pragma warning disable CA2012 // Kept for whoever awaits it, once.
-                answers[places[i]] = Add(channel, drafts[i], isOfMany: true, out var call);
+#pragma warning disable CA2012 // Kept for the one await.
+                later.Add((places[i], Add(channel, drafts[i], isOfMany: true, out var call)));
 #pragma warning restore CA2012
                 if (call is not null)
                     calls.Add(call);
@@ -111,20 +115,29 @@ public sealed partial class ChannelPublisher : IDisposable
         }
         foreach (var call in calls)
             Start(RunCollected(call));
-        return answers;
+        return later.Count == 0 ? Task.FromResult(results) : Complete();
+
+        async Task<PublishResult[]> Complete()
+        {
+            foreach (var (place, answer) in later)
+                results[place] = await answer.ConfigureAwait(false);
+            return results;
+        }
     }
 
     // Without a lane, but not past what waits in one: the same publisher may have published that. What fails so that it is to be tried again, is so in a lane.
-    private PublishResult[]? TryPublishAtOnce(string channel, PublicationDraft[] drafts)
+    private bool TryPublishAtOnce(string channel, ReadOnlySpan<PublicationDraft> drafts, Span<PublishResult> results)
     {
         if (_here is null || !ChannelLanes.FitOneCall(drafts) || LanesOf(channel).Has(channel))
-            return null;
-        if (!TryPublishHere(channel, drafts, mayWait: false, out var sent) || IsNotAccepted(sent) || IsRepeatable(sent, drafts))
-            return null;
-        if (sent.Results is null)
-            return Array.ConvertAll(drafts, _ => Refuse(sent.Refusal));
-        Count(sent.Results);
-        return sent.Results;
+            return false;
+        if (!TryPublishHere(channel, drafts, results, mayWait: false, out var hasFailed) || (hasFailed ? HaveKeys(drafts) : AreNotAccepted(results)))
+            return false;
+        if (!hasFailed)
+            Count(results);
+        else
+            foreach (ref var result in results)
+                result = Refuse(PublishRefusal.Unknown);
+        return true;
     }
 
     private ValueTask<PublishResult> Add(string channel, PublicationDraft draft, bool isOfMany, out PublishCall? call)
@@ -242,8 +255,9 @@ public sealed partial class ChannelPublisher : IDisposable
 
     private async ValueTask<(PublishResult[]? Results, PublishRefusal Refusal)> SendOnce(string channel, PublicationDraft[] drafts)
     {
-        if (TryPublishHere(channel, drafts, mayWait: true, out var here))
-            return here;
+        var answers = new PublishResult[drafts.Length];
+        if (TryPublishHere(channel, drafts, answers, mayWait: true, out var hasFailed))
+            return hasFailed ? (null, PublishRefusal.Unknown) : (answers, PublishRefusal.None);
         ValueTask<PublishResult[]> call;
         try
         {
@@ -267,30 +281,48 @@ public sealed partial class ChannelPublisher : IDisposable
         }
     }
 
-    // False: nothing was done.
-    private bool TryPublishHere(string channel, PublicationDraft[] drafts, bool mayWait, out (PublishResult[]? Results, PublishRefusal Refusal) sent)
+    // False: nothing was done. Where it has failed, that is not known.
+    private bool TryPublishHere(string channel, ReadOnlySpan<PublicationDraft> drafts, Span<PublishResult> results, bool mayWait, out bool hasFailed)
     {
+        hasFailed = false;
         try
         {
-            sent = (_here?.TryPublish(channel, drafts, mayWait), PublishRefusal.None);
-            return sent.Results is not null;
+            return _here is not null && _here.TryPublish(channel, drafts, results, mayWait);
         }
         catch (Exception exception)
         {
             LogFailed(channel, PublishRefusal.Unknown, exception);
-            sent = (null, PublishRefusal.Unknown);
+            hasFailed = true;
             return true;
         }
     }
 
     private static bool IsNotAccepted((PublishResult[]? Results, PublishRefusal Refusal) sent) =>
-        sent.Results is null
-            ? sent.Refusal == PublishRefusal.NotAccepted
-            : Array.TrueForAll(sent.Results, static result => result.Refusal == PublishRefusal.NotAccepted);
+        sent.Results is null ? sent.Refusal == PublishRefusal.NotAccepted : AreNotAccepted(sent.Results);
+
+    private static bool AreNotAccepted(ReadOnlySpan<PublishResult> results)
+    {
+        foreach (ref readonly var result in results)
+        {
+            if (result.Refusal != PublishRefusal.NotAccepted)
+                return false;
+        }
+        return true;
+    }
 
     // The silo was lost with the call under way (in the last moments of a drain, say): what its publishers would do next is done here.
     private static bool IsRepeatable((PublishResult[]? Results, PublishRefusal Refusal) sent, PublicationDraft[] drafts) =>
-        sent is (null, PublishRefusal.Unknown) && Array.TrueForAll(drafts, static draft => draft.IdempotencyKey is not null);
+        sent is (null, PublishRefusal.Unknown) && HaveKeys(drafts);
+
+    private static bool HaveKeys(ReadOnlySpan<PublicationDraft> drafts)
+    {
+        foreach (var draft in drafts)
+        {
+            if (draft.IdempotencyKey is null)
+                return false;
+        }
+        return true;
+    }
 
     // Answers of a batch go on side by side; a single one right here, which saves a change of thread, unless others wait for this one.
     private void Answer(PendingPublication[] items, PublishResult[]? results, PublishRefusal refusal, bool isLast = true)
@@ -301,10 +333,10 @@ public sealed partial class ChannelPublisher : IDisposable
             items[i].Complete(results is null ? Refuse(refusal) : results[i], inline: isLast && items.Length == 1);
     }
 
-    private void Count(PublishResult[] results)
+    private void Count(ReadOnlySpan<PublishResult> results)
     {
         var published = 0;
-        foreach (var result in results)
+        foreach (ref readonly var result in results)
         {
             if (result.Refusal != PublishRefusal.None)
                 _metrics.Refused(result.Refusal);

@@ -32,15 +32,17 @@ internal sealed class PostedBatch(int capacity)
     }
 
     /// <summary>Gives out the events of each channel, by the order of the first ones: their places in the batch, and what to publish.</summary>
-    public IEnumerable<(string Channel, int[] Places, PublicationDraft[] Drafts)> ByChannel()
+    public IEnumerable<(string Channel, ArraySegment<int> Places, ArraySegment<PublicationDraft> Drafts)> ByChannel()
     {
+        var places = new int[Count];
+        var drafts = new PublicationDraft[Count];
+        var from = 0;
         foreach (var (name, (first, _, count)) in _channels)
         {
-            var places = new int[count];
-            var drafts = new PublicationDraft[count];
-            for (var (i, place) = (0, first); i < count; (i, place) = (i + 1, _next[place]))
+            for (var (i, place) = (from, first); i < from + count; (i, place) = (i + 1, _next[place]))
                 (places[i], drafts[i]) = (place, _events[place].Draft);
-            yield return (name, places, drafts);
+            yield return (name, new(places, from, count), new(drafts, from, count));
+            from += count;
         }
     }
 }

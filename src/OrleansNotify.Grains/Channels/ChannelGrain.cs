@@ -59,14 +59,17 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
 
     // Where nobody is attached each publish puts off this activation's end, which is for turns; a durable channel answers later anyway. And only while the
     // cluster is the one in which a call found its way here through Orleans: in another one it may find another activation.
-    PublishResult[]? IHostedOwner.TryPublish(PublicationDraft[] batch, bool mayWait)
+    bool IHostedOwner.TryPublish(ReadOnlySpan<PublicationDraft> batch, Span<PublishResult> results, bool mayWait)
     {
         if (_isPublishingHere || _durable is not null || batch.Length > MaxBatch || !Monitor.TryEnter(_hosted!, mayWait ? Timeout.Infinite : 0))
-            return null;
+            return false;
         try
         {
             var isMine = !_isClosed && _isKnown && _hosted!.Attachments.Current.Length > 0 && _foundIn == world.Epochs.MembershipVersion;
-            return isMine && world.Pulse.IsCertain ? PublishNow(batch) : null;
+            if (!isMine || !world.Pulse.IsCertain)
+                return false;
+            PublishNow(batch, results);
+            return true;
         }
         finally
         {
@@ -96,20 +99,21 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         lock (_hosted!)
         {
             _foundIn = world.Epochs.MembershipVersion;
-            var results = PublishNow(batch);
+            var results = new PublishResult[batch.Length];
+            PublishNow(batch, results);
             if (_hosted!.Attachments.Current.Length == 0)
                 KeepAlive();
             return new(results);
         }
     }
 
-    private PublishResult[] PublishNow(PublicationDraft[] batch)
+    private void PublishNow(ReadOnlySpan<PublicationDraft> batch, Span<PublishResult> results)
     {
         _hasTold = true;
-        var numbered = _sequence.Number(batch);
+        var numbered = _sequence.Number(batch, results);
         _sequence.Keep(numbered);
         if (numbered.Publications.Length == 0)
-            return numbered.Results;
+            return;
         _isPublishingHere = true;
         try
         {
@@ -119,7 +123,6 @@ internal sealed partial class ChannelGrain(ChannelSurroundings world, ILogger<Ch
         {
             _isPublishingHere = false;
         }
-        return numbered.Results;
     }
 
     /// <inheritdoc />

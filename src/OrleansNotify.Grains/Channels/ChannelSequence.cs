@@ -72,11 +72,12 @@ internal sealed class ChannelSequence
     public long MoveBytes => (_history?.Bytes ?? 0) + (150L * (HistoryCount + (_keys?.Count ?? 0) + 1));
 
     /// <summary>Gives each draft its place, or the answer its key had before, or (<see cref="PublishRefusal.TooMany"/>) none. Drafts later in the batch see the keys of earlier ones.</summary>
-    public NumberedBatch Number(PublicationDraft[] batch)
+    /// <param name="batch">The drafts.</param>
+    /// <param name="results">Gets the answer to each: room for as many.</param>
+    public NumberedBatch Number(ReadOnlySpan<PublicationDraft> batch, Span<PublishResult> results)
     {
         var now = _time.GetUtcNow();
         var timestamp = _time.GetTimestamp();
-        var results = new PublishResult[batch.Length];
         var publications = new Publication[batch.Length];
         var count = 0;
         for (var i = 0; i < batch.Length; i++)
@@ -107,7 +108,7 @@ internal sealed class ChannelSequence
             publications[count++] = new Publication(id, offset, draft.Data, draft.Shape, now, draft.Event, draft.Tags, draft.Publisher, draft.Origin);
             results[i] = new PublishResult(PublishRefusal.None, id, new ChannelPosition(Epoch, offset));
         }
-        return new NumberedBatch(results, count == publications.Length ? publications : publications[..count], timestamp);
+        return new NumberedBatch(count == publications.Length ? publications : publications[..count], timestamp);
     }
 
     /// <summary>Makes a numbered batch part of the channel. Batches are kept in the order they were numbered in.</summary>
@@ -142,7 +143,6 @@ internal sealed class ChannelSequence
 }
 
 /// <summary>A batch that has its numbers.</summary>
-/// <param name="Results">The answer to each draft.</param>
 /// <param name="Publications">The new ones: consecutive offsets.</param>
 /// <param name="Timestamp">When.</param>
-internal readonly record struct NumberedBatch(PublishResult[] Results, Publication[] Publications, long Timestamp);
+internal readonly record struct NumberedBatch(Publication[] Publications, long Timestamp);

@@ -57,8 +57,9 @@ internal sealed class History(int size, long maxBytes, TimeSpan ttl, TimeProvide
         if (Count == _ring.Length)
             Grow();
         Count++;
-        Bytes += Cost(publication);
-        At(Count - 1) = new Entry(publication, timestamp);
+        var cost = Cost(publication);
+        Bytes += cost;
+        At(Count - 1) = new Entry(publication, timestamp, cost);
         Trim(timestamp);
     }
 
@@ -127,11 +128,11 @@ internal sealed class History(int size, long maxBytes, TimeSpan ttl, TimeProvide
         var bytes = 0;
         for (; taken < page.Length; taken++)
         {
-            var publication = At((int)((reverse ? until - (ulong)taken : first + (ulong)taken) - Oldest)).Publication;
-            bytes += Cost(publication);
+            ref var entry = ref At((int)((reverse ? until - (ulong)taken : first + (ulong)taken) - Oldest));
+            bytes += entry.Cost;
             if (taken > 0 && bytes > pageBytes)
                 break;
-            page[taken] = publication;
+            page[taken] = entry.Publication;
         }
         // Backwards, the missing part would come last: a page that ends before it misses nothing.
         gapless = reaches || (reverse && (ulong)taken < until - first + 1);
@@ -148,7 +149,7 @@ internal sealed class History(int size, long maxBytes, TimeSpan ttl, TimeProvide
 
     private void DropOldest()
     {
-        Bytes -= Cost(At(0).Publication);
+        Bytes -= At(0).Cost;
         At(0) = default;
         _head = (_head + 1) % _ring.Length;
         Count--;
@@ -169,5 +170,6 @@ internal sealed class History(int size, long maxBytes, TimeSpan ttl, TimeProvide
         return ref _ring[index < _ring.Length ? index : index - _ring.Length];
     }
 
-    private readonly record struct Entry(Publication Publication, long KeptAt);
+    // The cost is kept, too: what goes out of the ring has long left the processor's caches.
+    private readonly record struct Entry(Publication Publication, long KeptAt, int Cost);
 }

@@ -11,7 +11,8 @@ public interface IHostedChannels
     /// <summary>Publishes in a turn of the channel's grain, as <see cref="IChannelGrain.Publish"/> does, within this call: nothing of it is still under way when it returns.</summary>
     /// <param name="channel">The channel.</param>
     /// <param name="batch">What to publish.</param>
+    /// <param name="results">Gets the answers: room for as many.</param>
     /// <param name="mayWait">Whether to wait while others have their turn; otherwise nothing is done.</param>
-    /// <returns>The answers; null: nothing was done, call the grain.</returns>
-    PublishResult[]? TryPublish(string channel, PublicationDraft[] batch, bool mayWait);
+    /// <returns>False: nothing was done, call the grain.</returns>
+    bool TryPublish(string channel, ReadOnlySpan<PublicationDraft> batch, Span<PublishResult> results, bool mayWait);
 }

@@ -76,8 +76,8 @@ internal sealed class AttachmentTable(TimeProvider time, PatternTable patterns, 
     }
 
     /// <inheritdoc />
-    public PublishResult[]? TryPublish(string channel, PublicationDraft[] batch, bool mayWait) =>
-        _channels.TryGetValue(channel, out var hosted) ? hosted.TryPublish(batch, mayWait) : null;
+    public bool TryPublish(string channel, ReadOnlySpan<PublicationDraft> batch, Span<PublishResult> results, bool mayWait) =>
+        _channels.TryGetValue(channel, out var hosted) && hosted.TryPublish(batch, results, mayWait);
 
     /// <summary>A channel's activation has ended here. Unless it has moved, its front-ends are told with the next beat.</summary>
     public void Remove(HostedChannel channel)

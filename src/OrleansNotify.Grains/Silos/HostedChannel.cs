@@ -71,7 +71,7 @@ internal sealed class HostedChannel(string name, IHostedOwner owner)
     public void Detached(SiloAddress frontEnd) => owner.Detached(frontEnd);
 
     /// <summary>Publishes within this call, or not at all (<see cref="IHostedChannels.TryPublish"/>).</summary>
-    public PublishResult[]? TryPublish(PublicationDraft[] batch, bool mayWait) => owner.TryPublish(batch, mayWait);
+    public bool TryPublish(ReadOnlySpan<PublicationDraft> batch, Span<PublishResult> results, bool mayWait) => owner.TryPublish(batch, results, mayWait);
 }
 
 /// <summary>What others on its silo ask of a channel's grain. Called on any thread.</summary>
@@ -81,7 +81,7 @@ internal interface IHostedOwner
     void Detached(SiloAddress frontEnd);
 
     /// <summary>Publishes within this call, or not at all (<see cref="IHostedChannels.TryPublish"/>).</summary>
-    PublishResult[]? TryPublish(PublicationDraft[] batch, bool mayWait);
+    bool TryPublish(ReadOnlySpan<PublicationDraft> batch, Span<PublishResult> results, bool mayWait);
 }
 
 /// <summary>One attachment, or the invitation to one.</summary>

@@ -240,11 +240,11 @@ internal static class BudgetMeasurement
 
     private sealed class StampedChannels(IHostedChannels channels, Stamps stamps) : IHostedChannels
     {
-        public PublishResult[]? TryPublish(string channel, PublicationDraft[] batch, bool mayWait)
+        public bool TryPublish(string channel, ReadOnlySpan<PublicationDraft> batch, Span<PublishResult> results, bool mayWait)
         {
             if (channel == Channel)
                 stamps.Mark(Place.Turn);
-            return channels.TryPublish(channel, batch, mayWait);
+            return channels.TryPublish(channel, batch, results, mayWait);
         }
     }
 

@@ -376,7 +376,7 @@ public sealed class AttachmentTableTests
     {
         public void Detached(SiloAddress frontEnd) => detached(frontEnd);
 
-        public PublishResult[]? TryPublish(PublicationDraft[] batch, bool mayWait) => throw new NotSupportedException();
+        public bool TryPublish(ReadOnlySpan<PublicationDraft> batch, Span<PublishResult> results, bool mayWait) => throw new NotSupportedException();
     }
 
     private sealed class Watched : IChannelWatch

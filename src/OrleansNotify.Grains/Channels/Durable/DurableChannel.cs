@@ -222,8 +222,9 @@ internal sealed partial class DurableChannel(IDurableOwner owner, Func<ChannelLo
         var group = _waiting.Take(_log.Room, ChannelLog.SegmentBytes, out var more);
         if (group.Drafts.Count == 0)
             return;
-        var numbered = _sequence!.Number([.. group.Drafts]);
-        if (numbered.Publications.Length > 0 && !await TryStore(() => _log.Commit(Entries(group, numbered), more)))
+        var results = new PublishResult[group.Drafts.Count];
+        var numbered = _sequence!.Number([.. group.Drafts], results);
+        if (numbered.Publications.Length > 0 && !await TryStore(() => _log.Commit(Entries(group, numbered, results), more)))
         {
             group.Refuse(PublishRefusal.Unknown);
             return;
@@ -231,7 +232,7 @@ internal sealed partial class DurableChannel(IDurableOwner owner, Func<ChannelLo
         _sequence.Keep(numbered);
         if (numbered.Publications.Length > 0)
             owner.Visible(numbered.Publications);
-        group.Answer(numbered.Results);
+        group.Answer(results);
         _log.Tidy(_sequence.OldestNeeded);
     }
 
@@ -296,13 +297,13 @@ internal sealed partial class DurableChannel(IDurableOwner owner, Func<ChannelLo
             opened.TrySetException(new OrleansException(NoAnswer));
     }
 
-    private static LogEntry[] Entries(CommitGroup group, NumberedBatch numbered)
+    private static LogEntry[] Entries(CommitGroup group, NumberedBatch numbered, PublishResult[] results)
     {
         var entries = new LogEntry[numbered.Publications.Length];
         var count = 0;
         for (var i = 0; count < entries.Length; i++)
         {
-            if (numbered.Results[i] is { Refusal: PublishRefusal.None, Repeated: false })
+            if (results[i] is { Refusal: PublishRefusal.None, Repeated: false })
             {
                 var draft = group.Drafts[i];
                 var fingerprint = draft.IdempotencyKey is null ? default : Fingerprint.Of(draft);
