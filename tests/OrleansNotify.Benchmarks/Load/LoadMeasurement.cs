@@ -167,8 +167,11 @@ internal sealed class LoadMeasurement(LoadOptions options, CancellationToken can
     // Compilers and allocators of both sides.
     private void Warm(Contender contender, StartedContender server)
     {
-        using var run = new Run(Timed(new Workload(Math.Min(_most, Math.Min(500, options.Subscribers)), 1, 8) { Window = 8 }), contender.Dialect, server.Target);
-        run.Measure(cancellationToken);
+        foreach (var work in (Workload[])[new(Math.Min(_most, Math.Min(500, options.Subscribers)), 1, 8) { Window = 8 }, new(10, 10, 32)])
+        {
+            using var run = new Run(work with { Warmth = TimeSpan.Zero, Time = TimeSpan.FromSeconds(options.Warmth) }, contender.Dialect, server.Target);
+            run.Measure(cancellationToken);
+        }
     }
 
     private Measured Measure(int round, Contender contender, StartedContender server, string scenario, int at, Workload work)

@@ -17,7 +17,7 @@ internal sealed class LoadReport(LoadOptions options, IReadOnlyList<LoadResult> 
         text.AppendLine($"""
             # Load
 
-            Each server in a process of its own, beside the generator on {Environment.ProcessorCount} cores, loopback, 200-byte messages; {options.Seconds} s measured each; {(options.Rounds == 1 ? "one round" : $"{options.Rounds} rounds interleaved, median (min–max)")}. {RuntimeInformation.FrameworkDescription}.
+            Each server in a process of its own, beside the generator on {Environment.ProcessorCount} cores, loopback, 200-byte messages; a fresh server first works {options.Warmth} s for many subscribers and {options.Warmth} s for few, then {options.Seconds} s measured each; {(options.Rounds == 1 ? "one round" : $"{options.Rounds} rounds interleaved, median (min–max)")}. {RuntimeInformation.FrameworkDescription}.
             *signalr*: ASP.NET Core SignalR, a group per channel, JSON. *kestrel*: a bare Kestrel WebSocket broadcaster without history, offsets, recovery or cluster; *upgrade*: the same over the bare connection after the HTTP upgrade, each frame made once. *ours*: as shipped, with all of them on. All with the
             runtime's settings of our server. Latency counts from the moment a publication was planned. In ratios more than 1 × is better for what is per second, less for times, cores and memory. To repeat: `dotnet run -c Release --project tests/OrleansNotify.Benchmarks -- load`.
 
